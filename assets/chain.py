@@ -1,0 +1,47 @@
+"""The whole chain in order: every step, from raw instructions to the report. Imports no dagster."""
+
+from __future__ import annotations
+
+from assets.checks.steps import CONTRACTS
+from assets.instructions.steps import INGEST, SPLITS
+from assets.policy.steps import BASE_ROLLOUTS, POLICY, POLICY_BENCHMARK, POLICY_ROLLOUTS
+from assets.preferences.steps import SNAPSHOTS
+from assets.reports.steps import REPORT
+from assets.responses.steps import CANDIDATES
+from assets.reward_model.steps import BASE_MODEL, PANEL, REWARD_MODEL, REWARD_MODEL_BENCHMARK
+from assets.steps import Step
+from assets.warehouse.steps import WAREHOUSE
+
+CHAIN: tuple[Step, ...] = (
+    INGEST,
+    SPLITS,
+    CANDIDATES,
+    WAREHOUSE,
+    CONTRACTS,
+    *SNAPSHOTS,
+    BASE_MODEL,
+    REWARD_MODEL,
+    PANEL,
+    REWARD_MODEL_BENCHMARK,
+    POLICY,
+    BASE_ROLLOUTS,
+    POLICY_ROLLOUTS,
+    POLICY_BENCHMARK,
+    REPORT,
+)
+
+
+def steps_named(names: list[str]) -> list[Step]:
+    """The steps that a selection names: by step, asset or group.
+
+    Raises:
+        ValueError: a name is none of these; lists what is allowed.
+    """
+    chosen = []
+    for name in names:
+        found = [step for step in CHAIN if name in (step.name, step.group, *step.outputs)]
+        if not found:
+            allowed = sorted({step.group for step in CHAIN}) + [step.name for step in CHAIN]
+            raise ValueError(f"unknown selection {name!r}; allowed: {', '.join(dict.fromkeys(allowed))}")
+        chosen += found
+    return [step for step in CHAIN if step in chosen]

@@ -1,0 +1,39 @@
+"""The contracts step: which tables are checked, and the record that a check of exactly these tables passed."""
+
+from __future__ import annotations
+
+import json
+
+from assets.steps import Step
+from training.manifests import ArtifactRef
+from training.storage import Store
+
+SUITES = ("criteria", "resolved_verdicts", "preference_pairs", "criterion_preferences")
+CHECKED_MARTS = ("instructions", "criteria", "responses", "resolved_verdicts", "response_scores", "preference_pairs", "criterion_preferences")
+
+CONTRACTS = Step(
+    name="contracts",
+    outputs=("contract_results",),
+    inputs={mart: mart for mart in CHECKED_MARTS},
+    group="preferences",
+    config=lambda settings: {},
+    sources=("assets/checks",),
+    libraries=("great-expectations", "pandas"),
+    seconds=20,
+)
+
+
+def contract_results(store: Store, refs: dict[str, ArtifactRef]) -> tuple[ArtifactRef, dict[str, dict[str, object]]] | None:
+    """The recorded results of the contracts on exactly these tables, by suite, or None if they were not checked."""
+    known = store.recall(CONTRACTS.key({}, refs))
+    if known is None:
+        return None
+    ref = known["contract_results"]
+    results: dict[str, dict[str, object]] = json.loads((store.fetch(ref) / "results.json").read_text(encoding="utf-8"))
+    return ref, results
+
+
+def contracts_passed(store: Store, refs: dict[str, ArtifactRef]) -> bool:
+    """Whether every suite passed on exactly these tables."""
+    found = contract_results(store, refs)
+    return found is not None and all(result["passed"] for result in found[1].values())

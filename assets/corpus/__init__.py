@@ -1,0 +1,1 @@
+"""The embedded example corpus: conditions, criteria, fragments, instructions. Synthetic, not medical advice."""

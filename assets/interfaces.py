@@ -1,0 +1,286 @@
+"""What asset signatures need from Dagster: the project and compute resources, and the one way a step becomes an asset.
+
+What belongs here: resource classes and `step_assets`. How they are configured is orchestration's business.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from assets.steps import Metadata, Settings, Step, StepRun
+from training.config import ConfigError
+from training.errors import StageRefusal
+from training.launch import LaunchSpec, scalar_metadata
+from training.manifests import ArtifactRef, Manifest
+from training.stages import STAGES, source_hash
+from training.storage import Store, StoreError, read_manifest
+
+# The command line listens here to say which step runs; nobody need listen.
+STEP_LOG = logging.getLogger("promedical.steps")
+CLEAR_ERRORS = (ConfigError, StoreError, StageRefusal)
+
+
+class ProjectResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """Where everything is kept, which profile and which sources: what `promedical run` takes as options."""
+
+    home: str = ".promedical"
+    profile: str = "local"
+    sources: list[str] = ["corpus"]
+
+    def settings(self) -> Settings:
+        """The choices as plain data."""
+        return Settings(profile=self.profile, sources=tuple(self.sources), home=Path(self.home))
+
+    def store(self) -> Store:
+        """The artifact store."""
+        return Store(self.settings().store_root)
+
+
+class Compute(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """Runs a stage as a process of its own and believes only the manifest it published."""
+
+    stop_after_seconds: float = 10.0
+
+    def run(self, context: dg.AssetExecutionContext, spec: LaunchSpec) -> None:
+        """Starts the stage in its own process group, passes its output on, and ends the whole group when cancelled.
+
+        Raises:
+            dg.Failure: the process failed or reported nothing; carries its last lines.
+        """
+        spec_path = Path(spec.store) / "tmp" / f"{spec.artifact}-{context.run_id}.json"
+        spec_path.parent.mkdir(parents=True, exist_ok=True)
+        spec_path.write_text(spec.model_dump_json(indent=1), encoding="utf-8")
+        try:
+            with dg.open_pipes_session(
+                context=context,
+                context_injector=dg.PipesTempFileContextInjector(),
+                message_reader=dg.PipesTempFileMessageReader(),
+            ) as session:
+                environment = {**os.environ, **session.get_bootstrap_env_vars()}
+                code, tail = self._wait([sys.executable, "-m", "training.launch", str(spec_path)], environment)
+        finally:
+            spec_path.unlink(missing_ok=True)
+        if code:
+            said = [line for line in tail if line.startswith("promedical: ")]
+            raise dg.Failure(said[-1].removeprefix("promedical: ") if said else f"{spec.artifact}: exit {code}:\n" + "\n".join(tail))
+        if not session.get_results(implicit_materializations=False):
+            raise dg.Failure(f"{spec.artifact}: the stage ended without reporting an artifact")
+
+    def _wait(self, command: list[str], environment: Mapping[str, str]) -> tuple[int, list[str]]:
+        root = str(Path(__file__).parents[1])
+        process = subprocess.Popen(
+            command,
+            env={**environment, "PYTHONPATH": root + os.pathsep + environment.get("PYTHONPATH", "")},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+        tail: deque[str] = deque(maxlen=25)
+        try:
+            assert process.stdout is not None
+            for line in process.stdout:
+                tail.append(line.rstrip())
+                print(line, end="", file=sys.stderr, flush=True)
+            return process.wait(), list(tail)
+        except BaseException:
+            self._end_group(process)
+            raise
+
+    def _end_group(self, process: subprocess.Popen[str]) -> None:
+        for name in (signal.SIGTERM, signal.SIGKILL):
+            try:
+                os.killpg(process.pid, name)
+                process.wait(timeout=self.stop_after_seconds)
+                return
+            except subprocess.TimeoutExpired:
+                continue
+            except ProcessLookupError:
+                return
+
+
+def current_ref(instance: dg.DagsterInstance, asset: str) -> ArtifactRef | None:
+    """The artifact an asset stands for now: the data version of its latest materialization."""
+    event = instance.get_latest_materialization_event(dg.AssetKey(asset))
+    if event is None or event.asset_materialization is None:
+        return None
+    tags = event.asset_materialization.tags or {}
+    digest = tags.get("dagster/data_version")
+    return ArtifactRef(name=asset, digest=digest) if digest else None
+
+
+def input_refs(instance: dg.DagsterInstance, step: Step, config: Mapping[str, Any]) -> dict[str, ArtifactRef]:
+    """Exactly one artifact per used input of a step.
+
+    Raises:
+        dg.Failure: an input has never been materialized.
+    """
+    refs = {}
+    for role, asset in step.used_inputs(config).items():
+        ref = current_ref(instance, asset)
+        if ref is None:
+            raise dg.Failure(f"{step.name}: {asset} has not been materialized yet; materialize it first")
+        refs[role] = ref
+    return refs
+
+
+def perform_step(
+    context: dg.AssetExecutionContext, project: ProjectResource, compute: Compute, step: Step
+) -> dict[str, tuple[Manifest, bool]]:
+    """Does a step's work unless its skip key is known; returns per output the manifest and whether it was reused."""
+    settings, store = project.settings(), project.store()
+    try:
+        config = step.config(settings)
+        refs = input_refs(context.instance, step, config)
+        key = step.key(config, refs)
+        known = store.recall(key)
+        if known is None:
+            if step.stage is not None:
+                compute.run(context, _launch_spec(step, settings, config, refs, key, context.run_id))
+            else:
+                _run_here(step, settings, store, config, refs, key, context.run_id)
+        artifacts = store.recall(key)
+        if artifacts is None:
+            raise dg.Failure(f"{step.name}: ended without publishing {', '.join(step.outputs)}")
+        return {
+            name: (read_manifest(store.fetch(ref, verify=False)), known is not None) for name, ref in artifacts.items()
+        }
+    except CLEAR_ERRORS as error:
+        raise dg.Failure(str(error)) from error
+
+
+def _launch_spec(
+    step: Step, settings: Settings, config: dict[str, Any], refs: dict[str, ArtifactRef], key: str, run_id: str
+) -> LaunchSpec:
+    assert step.stage is not None
+    return LaunchSpec(
+        stage=step.stage,
+        artifact=step.outputs[0],
+        config=config,
+        inputs=refs,
+        store=settings.store_root,
+        skip_key=key,
+        code_version=source_hash(STAGES[step.stage].sources),
+        run_id=run_id,
+    )
+
+
+def _run_here(
+    step: Step,
+    settings: Settings,
+    store: Store,
+    config: dict[str, Any],
+    refs: dict[str, ArtifactRef],
+    key: str,
+    run_id: str,
+) -> None:
+    assert step.run is not None
+    with store.workspace() as folder:
+        outputs = {name: folder / name for name in step.outputs}
+        for output in outputs.values():
+            output.mkdir()
+        inputs = {role: store.fetch(ref) for role, ref in refs.items()}
+        metadata = step.run(StepRun(settings=settings, config=config, inputs=inputs, outputs=outputs, refs=refs))
+        manifests = {
+            name: store.publish(
+                name=name,
+                folder=output,
+                skip_key=key,
+                inputs={role: str(ref) for role, ref in refs.items()},
+                config=config,
+                code_version=source_hash(step.sources),
+                metadata=metadata.get(name, {}),
+                run_id=run_id,
+            )
+            for name, output in outputs.items()
+        }
+    store.remember(key, {name: manifest.ref for name, manifest in manifests.items()})
+
+
+def ui_metadata(store: Store, manifest: Manifest, reused: bool) -> Metadata:
+    """What the UI shows of an artifact: rows, size, where it lies, its own figures, and a first look at a table."""
+    folder = store.fetch(manifest.ref, verify=False)
+    rows = [entry.rows for entry in manifest.files if entry.rows is not None]
+    shown: Metadata = {
+        "artifact": dg.MetadataValue.path(str(folder.absolute())),
+        "size_bytes": sum(entry.size for entry in manifest.files),
+        "reused": reused,
+        **scalar_metadata(manifest),
+    }
+    if len(rows) == 1:
+        shown["dagster/row_count"] = rows[0]
+    preview = _preview(folder, manifest)
+    if preview:
+        shown["first_rows"] = dg.MetadataValue.md(preview)
+    return shown
+
+
+def _preview(folder: Path, manifest: Manifest, rows: int = 5) -> str:
+    tables = [entry.path for entry in manifest.files if entry.path.endswith(".parquet")]
+    if len(tables) != 1:
+        return ""
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(folder / tables[0]).slice(0, rows)
+    lines = [" | ".join(table.column_names), " | ".join("---" for _ in table.column_names)]
+    for row in table.to_pylist():
+        lines.append(" | ".join(str(value)[:60].replace("|", "/").replace("\n", " ") for value in row.values()))
+    return "\n".join(lines)
+
+
+def announce(step: str, event: str, seconds: float = 0.0, detail: str = "") -> None:
+    """Tells whoever listens that a step starts, or how it ended."""
+    STEP_LOG.info("%s %s", step, event, extra={"step": step, "event": event, "seconds": seconds, "detail": detail})
+
+
+def step_assets(step: Step) -> dg.AssetsDefinition:
+    """The Dagster assets of a step: one per output, all depending on every input."""
+    deps = sorted(set(step.inputs.values()))
+
+    @dg.multi_asset(
+        name=step.name,
+        specs=[
+            dg.AssetSpec(
+                name,
+                deps=deps,
+                group_name=step.group,
+                description=step.descriptions.get(name),
+                kinds=set(step.kinds),
+            )
+            for name in step.outputs
+        ],
+        can_subset=False,
+    )
+    def materialize(
+        context: dg.AssetExecutionContext, project: ProjectResource, compute: Compute
+    ) -> Iterator[dg.MaterializeResult[Any]]:
+        start = time.monotonic()
+        announce(step.name, "start")
+        try:
+            made = perform_step(context, project, compute, step)
+        except BaseException:
+            announce(step.name, "failed", time.monotonic() - start)
+            raise
+        store = project.store()
+        reused = all(was for _, was in made.values())
+        announce(step.name, "reused" if reused else "done", time.monotonic() - start)
+        for name, (manifest, was_reused) in made.items():
+            yield dg.MaterializeResult(
+                asset_key=name,
+                data_version=dg.DataVersion(manifest.digest),
+                metadata=ui_metadata(store, manifest, was_reused),
+            )
+
+    return materialize

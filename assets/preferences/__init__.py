@@ -1,0 +1,1 @@
+"""Preferences: the frozen snapshots of the warehouse that training and benchmarks read."""

@@ -1,0 +1,95 @@
+"""Steps: what makes each asset of the chain, from which assets, under which config, and when its work is already done.
+
+What belongs here: the description of a step and the question whether a skip key is known; no dagster, no domain logic.
+Each noun's `steps.py` describes its own; `chain.py` puts them in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from training.manifests import ArtifactRef
+from training.stages import skip_key
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What a user chooses for a run: profile, sources (`NAME` or `NAME=URI`), where everything is kept."""
+
+    profile: str
+    sources: tuple[str, ...]
+    home: Path
+
+    @property
+    def store_root(self) -> str:
+        return str(self.home / "store")
+
+    @property
+    def warehouse_path(self) -> Path:
+        return self.home / "warehouse" / "promedical.duckdb"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepRun:
+    """What a step's function gets: exact input folders by role, one empty folder per output, its resolved config."""
+
+    settings: Settings
+    config: Mapping[str, Any]
+    inputs: Mapping[str, Path]
+    outputs: Mapping[str, Path]
+    refs: Mapping[str, ArtifactRef]
+
+
+Metadata = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One unit of work; its name is the op in Dagster.
+
+    Attributes:
+        outputs: assets it makes; each is an artifact of that name.
+        inputs: role → asset it reads. The roles are the stage's input names.
+        group: the noun it belongs to.
+        config: the resolved config under given settings; reads files, so it is called when a run is planned and not at import.
+        run: the work, for a step in the orchestrator's process; returns metadata per output.
+        stage: or the name of a stage of training/, which runs as a process or pod of its own.
+        sources: code whose change makes the result stale (a stage brings its own).
+        libraries: distributions whose version makes the result stale.
+        used: the roles that count under a config; all by default.
+        seconds: a first estimate of its duration under `local`, until one has been measured.
+        descriptions: output → what it is, for the UI.
+        kinds: technologies, for the UI.
+    """
+
+    name: str
+    outputs: tuple[str, ...]
+    inputs: Mapping[str, str]
+    group: str
+    config: Callable[[Settings], dict[str, Any]]
+    run: Callable[[StepRun], dict[str, Metadata]] | None = None
+    stage: str | None = None
+    sources: tuple[str, ...] = ()
+    libraries: tuple[str, ...] = ()
+    used: Callable[[Mapping[str, Any]], tuple[str, ...]] | None = None
+    seconds: float = 1.0
+    descriptions: Mapping[str, str] = field(default_factory=dict)
+    kinds: tuple[str, ...] = ("python",)
+
+    def used_inputs(self, config: Mapping[str, Any]) -> dict[str, str]:
+        """Role → asset, of the inputs that the config makes use of."""
+        roles = self.used(config) if self.used else tuple(self.inputs)
+        return {role: self.inputs[role] for role in roles}
+
+    def key(self, config: Mapping[str, Any], refs: Mapping[str, ArtifactRef]) -> str:
+        """The skip key of this step's work on exactly these inputs."""
+        return skip_key(
+            step=self.name,
+            inputs={role: str(ref) for role, ref in refs.items()},
+            config=config,
+            sources=self.sources,
+            libraries=self.libraries,
+        )

@@ -1,0 +1,1 @@
+"""The DuckDB warehouse: dbt builds it from raw tables, and every mart leaves it as Parquet."""

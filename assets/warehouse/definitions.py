@@ -1,0 +1,131 @@
+"""dbt models as Dagster assets, each mart with the hash of its content as data version.
+
+What belongs here: running dbt inside Dagster. The version that dagster-dbt gives a model is the hash of its SQL, which new data
+does not change; ours is the artifact's digest.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject, dbt_assets
+
+from assets.interfaces import ProjectResource, announce, current_ref, input_refs, ui_metadata
+from assets.steps import Settings
+from assets.warehouse.export import MARTS, export_mart, forget_state, holds_state, lay_out_raw, write_state
+from assets.warehouse.steps import WAREHOUSE
+from training.manifests import ArtifactRef
+from training.stages import ROOT, source_hash
+from training.storage import Store, read_manifest
+
+DBT_PROJECT = DbtProject(project_dir=ROOT / "dbt_project")
+NOUN_OF_MART = {
+    "instructions": "instructions",
+    "criteria": "rubrics",
+    "responses": "responses",
+    "verdicts": "verdicts",
+    "resolved_verdicts": "verdicts",
+    "response_scores": "verdicts",
+    "quarantine": "instructions",
+}
+
+
+class Translator(DagsterDbtTranslator):
+    """Names: a mart is the asset of its table's name, a raw table the asset of that name; groups are nouns."""
+
+    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
+        """The table's own name, without folders."""
+        return dg.AssetKey(dbt_resource_props["name"])
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
+        """A mart's noun; `warehouse` for what leads up to it."""
+        name = dbt_resource_props["name"]
+        if name in MARTS:
+            return NOUN_OF_MART.get(name, "preferences")
+        return "warehouse"
+
+
+def warehouse_assets() -> dg.AssetsDefinition:
+    """The assets of every dbt model. Needs dbt's manifest: `promedical` and `dagster dev` prepare it."""
+    DBT_PROJECT.prepare_if_dev()
+
+    @dbt_assets(manifest=DBT_PROJECT.manifest_path, dagster_dbt_translator=Translator(), name=WAREHOUSE.name, pool="duckdb")
+    def warehouse(context: dg.AssetExecutionContext, project: ProjectResource) -> Iterator[Any]:
+        start = time.monotonic()
+        announce(WAREHOUSE.name, "start")
+        settings, store = project.settings(), project.store()
+        refs = input_refs(context.instance, WAREHOUSE, {})
+        key = WAREHOUSE.key({}, refs)
+        reused = store.recall(key) is not None and holds_state(settings.warehouse_path, key)
+        try:
+            if not reused:
+                yield from _build(context, settings, store, refs, key)
+        except BaseException:
+            announce(WAREHOUSE.name, "failed", time.monotonic() - start)
+            raise
+        announce(WAREHOUSE.name, "reused" if reused else "done", time.monotonic() - start)
+        yield from _outputs(context, store, key, reused)
+
+    return warehouse
+
+
+def _build(
+    context: dg.AssetExecutionContext, settings: Settings, store: Store, refs: Mapping[str, ArtifactRef], key: str
+) -> Iterator[Any]:
+    raw = settings.home / "warehouse" / "raw"
+    lay_out_raw({name: store.fetch(ref) for name, ref in refs.items()}, raw)
+    forget_state(settings.warehouse_path)
+    # Removed, so that a table no model makes any more does not stay behind.
+    settings.warehouse_path.unlink(missing_ok=True)
+    os.environ["PROMEDICAL_WAREHOUSE"] = str(settings.warehouse_path.absolute())
+    os.environ["PROMEDICAL_RAW"] = str(raw.absolute())
+    dbt = DbtCliResource(project_dir=DBT_PROJECT)
+    invocation = dbt.cli(["build", "--exclude-resource-type", "unit_test"], context=context)
+    for event in invocation.stream():
+        # Model outputs come later, with the content's version; test results pass through.
+        if isinstance(event, dg.AssetCheckResult | dg.AssetCheckEvaluation):
+            yield event
+    published = {}
+    for mart in MARTS:
+        with store.workspace() as folder:
+            rows = export_mart(settings.warehouse_path, mart, folder)
+            published[mart] = store.publish(
+                name=mart,
+                folder=folder,
+                skip_key=key,
+                inputs={name: str(ref) for name, ref in refs.items()},
+                config={},
+                code_version=source_hash(WAREHOUSE.sources),
+                metadata={"rows": rows},
+                run_id=context.run_id,
+            ).ref
+    store.remember(key, published)
+    write_state(settings.warehouse_path, key)
+
+
+def _outputs(context: dg.AssetExecutionContext, store: Store, key: str, reused: bool) -> Iterator[dg.Output[None]]:
+    artifacts = store.recall(key) or {}
+    for asset_key in sorted(context.selected_asset_keys):
+        name = asset_key.path[-1]
+        output_name = context.assets_def.get_output_name_for_asset_key(asset_key)
+        if name in artifacts:
+            manifest = read_manifest(store.fetch(artifacts[name], verify=False))
+            yield dg.Output(
+                None,
+                output_name=output_name,
+                data_version=dg.DataVersion(manifest.digest),
+                metadata=ui_metadata(store, manifest, reused),
+            )
+        else:
+            # A view on the way to the marts has no artifact: it is what its inputs and its SQL are.
+            yield dg.Output(None, output_name=output_name, data_version=dg.DataVersion(key))
+
+
+def mart_refs(instance: dg.DagsterInstance) -> dict[str, ArtifactRef]:
+    """The present artifact of every mart that has one."""
+    refs = {mart: current_ref(instance, mart) for mart in MARTS}
+    return {mart: ref for mart, ref in refs.items() if ref is not None}

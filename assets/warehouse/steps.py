@@ -1,0 +1,26 @@
+"""The warehouse step: what the marts depend on, and whether the DuckDB file holds them."""
+
+from __future__ import annotations
+
+from assets.steps import Step
+from assets.warehouse.export import MARTS
+
+RAW_TABLES = (
+    "raw_instructions",
+    "instruction_splits",
+    "raw_criteria",
+    "raw_responses",
+    "raw_verdicts",
+    "raw_quarantine",
+)
+
+WAREHOUSE = Step(
+    name="warehouse",
+    outputs=tuple(MARTS),
+    inputs={table: table for table in RAW_TABLES},
+    group="warehouse",
+    config=lambda settings: {},
+    sources=("dbt_project/models", "dbt_project/dbt_project.yml", "assets/warehouse/export.py"),
+    libraries=("dbt-core", "dbt-duckdb", "duckdb", "pyarrow"),
+    seconds=25,
+)

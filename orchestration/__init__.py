@@ -1,0 +1,1 @@
+"""Wiring only: what runs where, when and for whom. No domain logic."""

@@ -1,0 +1,47 @@
+"""Merges assets, checks, resources and jobs into one code location. Reads no environment, opens no network, loads no model.
+
+What belongs here: `build_defs`. What does not: any asset's logic.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dagster as dg
+
+from assets.checks.definitions import contracts
+from assets.instructions.definitions import assets as instruction_assets
+from assets.interfaces import Compute, ProjectResource
+from assets.policy.definitions import assets as policy_assets
+from assets.preferences.definitions import assets as preference_assets
+from assets.reports.definitions import assets as report_assets
+from assets.responses.definitions import assets as response_assets
+from assets.reward_model.definitions import assets as reward_model_assets
+from assets.warehouse.definitions import warehouse_assets
+from orchestration.jobs import core_job
+
+
+def build_defs(**overrides: Any) -> dg.Definitions:
+    """The definitions of the code location.
+
+    Args:
+        overrides: resources by name (`project`, `compute`) that replace the defaults.
+    """
+    assets = [
+        *instruction_assets(),
+        *response_assets(),
+        warehouse_assets(),
+        *preference_assets(),
+        *reward_model_assets(),
+        *policy_assets(),
+        *report_assets(),
+    ]
+    resources = {"project": ProjectResource(), "compute": Compute(), **overrides}
+    return dg.Definitions(
+        assets=assets,
+        asset_checks=[contracts],
+        resources=resources,
+        jobs=[core_job()],
+        # One process for the chain: importing dagster and dbt again for every step costs more than the step.
+        executor=dg.in_process_executor,
+    )

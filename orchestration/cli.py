@@ -1,0 +1,106 @@
+"""The `promedical` command: options and their errors. What they do is in `run.py`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from training.config import PROFILES, ConfigError
+from training.stages import ROOT
+
+DEFAULT_SOURCES = ("corpus",)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit code."""
+    arguments = _parser().parse_args(argv)
+    handlers = {"run": _run, "ui": _ui}
+    return handlers[arguments.command](arguments)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="promedical", description="Raw medical instructions to a benchmark report, as Dagster assets."
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser(
+        "run",
+        help="run the chain; steps whose work is known are not done again",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="examples:\n  promedical run --profile smoke\n  promedical run --source kqa=../shared/data/kqa\n"
+        "  promedical run --source corpus --source kqa=data/kqa --select reports",
+    )
+    run.add_argument("--profile", default="local", help=f"one of {', '.join(PROFILES)} (default: %(default)s)")
+    run.add_argument(
+        "--source",
+        action="append",
+        metavar="NAME[=URI]",
+        help=f"replaces the default list ({', '.join(DEFAULT_SOURCES)}); may be given several times",
+    )
+    run.add_argument("--select", nargs="+", metavar="NAME", help="only these steps, assets or groups")
+    _add_home(run)
+    ui = commands.add_parser("ui", help="open the Dagster UI on the same history", epilog="example: promedical ui --port 3000")
+    ui.add_argument("--port", type=int, default=3000, help="(default: %(default)s)")
+    _add_home(ui)
+    return parser
+
+
+def _add_home(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--home", type=Path, default=ROOT / ".promedical", help="where store, warehouse and history lie (default: .promedical)"
+    )
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    # Dagster takes seconds to import: not for --help or a wrong option.
+    from assets.instructions.sources.base import SourceError
+    from assets.instructions.sources.registry import parse_source
+
+    sources = tuple(arguments.source or DEFAULT_SOURCES)
+    try:
+        if arguments.profile not in PROFILES:
+            raise ConfigError(f"unknown profile {arguments.profile!r}; allowed: {', '.join(PROFILES)}")
+        for source in sources:
+            parse_source(source)
+    except (ConfigError, SourceError) as error:
+        return _refuse(error)
+    from assets.chain import CHAIN, steps_named
+    from assets.reports.steps import print_result
+    from assets.steps import Settings
+    from orchestration.instance import ProjectBusy
+    from orchestration.run import RunFailed, run_chain
+    from training.storage import StoreError
+
+    settings = Settings(profile=arguments.profile, sources=sources, home=arguments.home.absolute())
+    try:
+        steps = steps_named(arguments.select) if arguments.select else list(CHAIN)
+        looked_at = run_chain(settings, steps)
+        if not looked_at:
+            print(f"nothing to do: all {len(steps)} steps are fresh")
+        print_result(settings)
+    except (ConfigError, SourceError, StoreError, ProjectBusy, RunFailed, ValueError) as error:
+        return _refuse(error)
+    return 0
+
+
+def _ui(arguments: argparse.Namespace) -> int:
+    from orchestration.instance import prepare_dagster_home
+    from orchestration.run import RunFailed, prepare_dbt
+
+    try:
+        prepare_dagster_home(arguments.home)
+        prepare_dbt()
+    except RunFailed as error:
+        return _refuse(error)
+    print(f"Dagster UI: http://127.0.0.1:{arguments.port}  (stop with Ctrl-C)", flush=True)
+    dagster = str(Path(sys.executable).parent / "dagster")
+    os.chdir(ROOT)
+    os.execv(dagster, [dagster, "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(arguments.port)])
+
+
+def _refuse(error: Exception) -> int:
+    print(f"promedical: {error}", file=sys.stderr)
+    return 1

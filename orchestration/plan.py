@@ -1,0 +1,73 @@
+"""The plan of a run: which steps are fresh, which must run, and which may have to once their inputs are known.
+
+What belongs here: comparing the store and Dagster's event log with what the sources, configs and code are now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import dagster as dg
+
+from assets.chain import CHAIN
+from assets.checks.steps import CONTRACTS, contracts_passed
+from assets.interfaces import current_ref
+from assets.steps import Settings, Step
+from assets.warehouse.export import holds_state
+from assets.warehouse.steps import WAREHOUSE
+from training.manifests import ArtifactRef
+from training.storage import Store
+
+State = Literal["fresh", "run", "depends"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedStep:
+    """A step and what is known of it: fresh, to be run, or dependent on what an earlier step will make."""
+
+    step: Step
+    state: State
+
+
+def plan_run(settings: Settings, store: Store, instance: dg.DagsterInstance, steps: Sequence[Step] = CHAIN) -> list[PlannedStep]:
+    """Walks the chain in order. A step is fresh if its skip key is known and Dagster stands at exactly those artifacts.
+
+    Raises:
+        ConfigError, SourceError: a config or source cannot be read.
+    """
+    # Outputs of a step that will run are not known yet: None.
+    known: dict[str, ArtifactRef | None] = {}
+    planned = []
+    for step in CHAIN:
+        if step not in steps:
+            known.update({name: current_ref(instance, name) for name in step.outputs})
+            continue
+        state, outputs = _examine(step, settings, store, instance, known)
+        known.update(outputs)
+        planned.append(PlannedStep(step=step, state=state))
+    return planned
+
+
+def _examine(
+    step: Step, settings: Settings, store: Store, instance: dg.DagsterInstance, known: dict[str, ArtifactRef | None]
+) -> tuple[State, dict[str, ArtifactRef | None]]:
+    unknown: dict[str, ArtifactRef | None] = dict.fromkeys(step.outputs)
+    config = step.config(settings)
+    refs = {}
+    for role, asset in step.used_inputs(config).items():
+        ref = known.get(asset)
+        if ref is None:
+            return "depends", unknown
+        refs[role] = ref
+    key = step.key(config, refs)
+    artifacts = store.recall(key)
+    if artifacts is None:
+        return "run", unknown
+    if step is CONTRACTS:
+        return ("fresh" if contracts_passed(store, refs) else "run"), dict(artifacts)
+    stands = all(current_ref(instance, name) == ref for name, ref in artifacts.items())
+    if step is WAREHOUSE:
+        stands = stands and holds_state(settings.warehouse_path, key)
+    return ("fresh" if stands else "run"), dict(artifacts)

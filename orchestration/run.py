@@ -1,0 +1,131 @@
+"""One run of the chain from the command line: plan, execute what is not fresh, say how it ended.
+
+What belongs here: driving Dagster. Options are `cli.py`'s, display is `terminal.py`'s.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import dagster as dg
+
+from assets.chain import CHAIN
+from assets.checks.steps import CONTRACTS, SUITES
+from assets.interfaces import ProjectResource, current_ref
+from assets.steps import Settings, Step
+from assets.warehouse.steps import WAREHOUSE
+from orchestration.instance import only_run, open_instance
+from orchestration.plan import PlannedStep, plan_run
+from orchestration.terminal import RunDisplay, StepTimes
+from training.stages import ROOT, source_hash
+from training.storage import Store
+
+
+class RunFailed(RuntimeError):
+    """The chain stopped; the message says at which step and why."""
+
+
+def prepare_dbt() -> None:
+    """Parses the dbt project if its files differ from those of the last parse: Dagster reads its manifest.
+
+    Raises:
+        RunFailed: dbt cannot parse the project.
+    """
+    target = ROOT / "dbt_project" / "target"
+    stamp = target / "sources.sha256"
+    now = source_hash(("dbt_project/models", "dbt_project/dbt_project.yml", "dbt_project/profiles.yml"))
+    if (target / "manifest.json").exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == now:
+        return
+    dbt = Path(sys.executable).parent / "dbt"
+    command = [str(dbt), "parse", "--project-dir", str(ROOT / "dbt_project"), "--profiles-dir", str(ROOT / "dbt_project")]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "DO_NOT_TRACK": "1"}, check=False)
+    if done.returncode:
+        raise RunFailed(f"dbt cannot parse dbt_project:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+    stamp.write_text(now, encoding="utf-8")
+
+
+def run_chain(settings: Settings, steps: Sequence[Step] = CHAIN) -> int:
+    """Runs what is not fresh and returns the number of steps that had to be looked at (0: nothing to do).
+
+    Raises:
+        RunFailed: a step failed, or a contract did.
+        ProjectBusy: another run works in the same folder.
+        ConfigError, SourceError: see `plan_run`.
+    """
+    with only_run(settings.home), open_instance(settings.home) as instance:
+        planned = plan_run(settings, Store(settings.store_root), instance, steps)
+        todo = [item.step for item in planned if item.state != "fresh"]
+        if todo:
+            _show_plan(planned, settings)
+            prepare_dbt()
+            _execute(instance, settings, todo)
+        return len(todo)
+
+
+def _show_plan(planned: Sequence[PlannedStep], settings: Settings) -> None:
+    fresh = sum(item.state == "fresh" for item in planned)
+    print(
+        f"promedical core: profile {settings.profile}, sources {', '.join(settings.sources)}; "
+        f"{len(planned) - fresh} steps to run, {fresh} fresh",
+        file=sys.stderr,
+        flush=True,
+    )
+
+
+def _execute(instance: dg.DagsterInstance, settings: Settings, todo: Sequence[Step]) -> None:
+    from orchestration.build import build_defs
+
+    project = {"home": str(settings.home), "profile": settings.profile, "sources": list(settings.sources)}
+    job = build_defs(project=ProjectResource(**project)).resolve_job_def("core")
+    asset_keys = _asset_keys(job, todo)
+    check_keys = {dg.AssetCheckKey(dg.AssetKey(table), "contract") for table in SUITES} if CONTRACTS in todo else set()
+    if WAREHOUSE in todo:
+        check_keys |= {key for key in job.asset_layer.asset_graph.asset_check_keys if key.name != "contract"}
+    subset = job.get_subset(asset_selection=asset_keys, asset_check_selection=check_keys)
+    with RunDisplay(todo, StepTimes(settings.home / "durations.json", settings.profile)) as display:
+        result = subset.execute_in_process(
+            instance=instance,
+            raise_on_error=False,
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            tags={"promedical/profile": settings.profile},
+        )
+    if not result.success:
+        raise RunFailed(_why(result, display.failed_step))
+    _check_made(instance, todo)
+
+
+def _asset_keys(job: dg.JobDefinition, todo: Sequence[Step]) -> set[dg.AssetKey]:
+    keys = {dg.AssetKey(name) for step in todo if step is not CONTRACTS for name in step.outputs}
+    if WAREHOUSE in todo:
+        # All of dbt's models in one build, the ones on the way to the marts included.
+        layer = job.asset_layer
+        keys |= set(next(d for d in layer.assets_defs_by_key.values() if dg.AssetKey("criteria") in d.keys).keys)
+    return keys
+
+
+def _check_made(instance: dg.DagsterInstance, todo: Sequence[Step]) -> None:
+    # A run can be a success although an asset in it was skipped: ask for each.
+    missing = [name for step in todo if step is not CONTRACTS for name in step.outputs if current_ref(instance, name) is None]
+    if missing:
+        raise RunFailed(f"the run ended without {', '.join(missing)}")
+
+
+def _why(result: dg.ExecuteInProcessResult, failed_step: str | None) -> str:
+    reasons = []
+    for event in result.all_events:
+        if event.is_asset_check_evaluation if hasattr(event, "is_asset_check_evaluation") else False:
+            continue
+        if event.is_step_failure:
+            data = event.step_failure_data
+            description = data.user_failure_data.description if data.user_failure_data else None
+            reasons.append(f"{event.step_key}: {description or (data.error.message.strip() if data.error else 'failed')}")
+    broken = [evaluation for evaluation in result.get_asset_check_evaluations() if not evaluation.passed]
+    for evaluation in broken:
+        rows = evaluation.metadata.get("failing_rows")
+        detail = f": {str(rows.value)[:600]}" if rows is not None else ""
+        reasons.insert(0, f"contract of {evaluation.asset_key.to_user_string()} failed ({evaluation.check_name}){detail}")
+    return "\n".join(reasons) or f"step {failed_step or 'unknown'} failed"

@@ -1,0 +1,167 @@
+"""Runs one stage as a process of its own: reads exact artifacts, computes, publishes, and reports what the manifest says.
+
+What belongs here: the command line of every stage, and the only use of dagster_pipes. A stage itself knows neither.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from training.config import ConfigError, StrictConfig, parse_config, read_yaml
+from training.errors import StageRefusal
+from training.manifests import ArtifactRef, Manifest, sha256_text
+from training.stages import STAGES, Stage, skip_key, source_hash
+from training.storage import Store, StoreError, read_manifest, verify_files
+
+
+class LaunchSpec(StrictConfig):
+    """All a stage process needs: which stage, under which artifact name, with which config, from which exact artifacts."""
+
+    stage: str
+    artifact: str
+    config: dict[str, Any]
+    inputs: dict[str, ArtifactRef]
+    store: str
+    cache: str | None = None
+    skip_key: str
+    code_version: str
+    run_id: str | None = None
+
+
+def run_stage(
+    stage: Stage,
+    *,
+    artifact: str,
+    config: StrictConfig,
+    folders: dict[str, Path],
+    refs: dict[str, ArtifactRef],
+    store: Store,
+    key: str,
+    run_id: str | None,
+) -> Manifest:
+    """Runs a stage's programme in a temporary folder and publishes what it wrote."""
+    programme = importlib.import_module(stage.module)
+    with store.workspace() as output:
+        metadata = programme.run(config=config, inputs=folders, output=output)
+        manifest = store.publish(
+            name=artifact,
+            folder=output,
+            skip_key=key,
+            inputs={name: str(ref) for name, ref in refs.items()},
+            config=config.model_dump(mode="json"),
+            code_version=source_hash(stage.sources),
+            metadata=metadata,
+            run_id=run_id,
+        )
+    store.remember(key, {artifact: manifest.ref})
+    return manifest
+
+
+def run_spec(spec: LaunchSpec) -> Manifest:
+    """Runs the stage a spec describes."""
+    stage = STAGES[spec.stage]
+    store = Store(spec.store, cache=Path(spec.cache) if spec.cache else None)
+    config = parse_config(stage.config_class(), spec.config, where=f"config of {spec.artifact}")
+    folders = {name: store.fetch(ref) for name, ref in spec.inputs.items()}
+    return run_stage(
+        stage,
+        artifact=spec.artifact,
+        config=config,
+        folders=folders,
+        refs=spec.inputs,
+        store=store,
+        key=spec.skip_key,
+        run_id=spec.run_id,
+    )
+
+
+def main(stage_name: str, argv: list[str] | None = None) -> int:
+    """`python -m training.<stage> --config FILE --inputs NAME=FOLDER … --store FOLDER`: a stage without an orchestrator."""
+    stage = STAGES[stage_name]
+    names = " ".join(f"{name}=FOLDER" for name in stage.inputs)
+    parser = argparse.ArgumentParser(
+        prog=f"python -m training.{stage_name}",
+        description=f"Runs the stage {stage_name} alone. Each input is an artifact folder (with its manifest.json).",
+        epilog=f"example: python -m training.{stage_name} --config training/configs/{stage_name}/smoke.yaml --inputs {names}",
+    )
+    parser.add_argument("--config", type=Path, required=True, help="YAML with the stage's keys")
+    parser.add_argument("--inputs", nargs="*", default=[], metavar="NAME=FOLDER", help=f"needs: {', '.join(stage.inputs)}")
+    parser.add_argument("--store", default=".promedical/store", help="where the artifact goes (default: %(default)s)")
+    parser.add_argument("--name", default=stage_name, help="name of the artifact (default: %(default)s)")
+    arguments = parser.parse_args(argv)
+    try:
+        config = parse_config(stage.config_class(), read_yaml(arguments.config), where=str(arguments.config))
+        folders = _input_folders(arguments.inputs, stage)
+        refs = {}
+        for name, folder in folders.items():
+            manifest = read_manifest(folder)
+            verify_files(folder, manifest)
+            refs[name] = manifest.ref
+        key = skip_key(
+            step=arguments.name,
+            inputs={name: str(ref) for name, ref in refs.items()},
+            config=config.model_dump(mode="json"),
+            sources=stage.sources,
+            libraries=stage.libraries,
+        )
+        manifest = run_stage(
+            stage,
+            artifact=arguments.name,
+            config=config,
+            folders=folders,
+            refs=refs,
+            store=Store(arguments.store),
+            key=key,
+            run_id=None,
+        )
+    except (ConfigError, StoreError, StageRefusal) as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 1
+    print(f"{Path(arguments.store) / 'artifacts' / manifest.name / manifest.digest}")
+    return 0
+
+
+def _input_folders(pairs: list[str], stage: Stage) -> dict[str, Path]:
+    folders = {}
+    for pair in pairs:
+        name, _, folder = pair.partition("=")
+        if name not in stage.inputs or not folder:
+            raise ConfigError(f"unknown input {pair!r}; needed as NAME=FOLDER: {', '.join(stage.inputs)}")
+        folders[name] = Path(folder)
+    return folders
+
+
+def launched(spec_path: Path) -> int:
+    """Entry of a process started by the orchestrator: runs a spec, and reports its manifest over Dagster Pipes if it listens."""
+    spec = LaunchSpec.model_validate_json(spec_path.read_text(encoding="utf-8"))
+    try:
+        # Outside Dagster open_dagster_pipes() hands out a mock: only the environment tells whether anyone listens.
+        if "DAGSTER_PIPES_CONTEXT" not in os.environ:
+            run_spec(spec)
+            return 0
+        from dagster_pipes import open_dagster_pipes
+
+        with open_dagster_pipes() as pipes:
+            manifest = run_spec(spec)
+            pipes.report_asset_materialization(
+                metadata={"manifest_sha256": sha256_text(manifest.model_dump_json()), **scalar_metadata(manifest)},
+                data_version=manifest.digest,
+            )
+    except (ConfigError, StoreError, StageRefusal) as error:
+        print(f"promedical: {spec.artifact}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def scalar_metadata(manifest: Manifest) -> dict[str, str | int | float | bool]:
+    """The manifest's metadata that is a single value: what a UI can show in a cell."""
+    return {k: v for k, v in manifest.metadata.items() if isinstance(v, str | int | float | bool)}
+
+
+if __name__ == "__main__":
+    sys.exit(launched(Path(sys.argv[1])))

@@ -1,0 +1,120 @@
+"""The stages: which programme makes which artifact, from which inputs, and which sources its result depends on.
+
+What belongs here: the table, and the skip key. Importing it loads no model library, so the orchestrator can plan with it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from training.config import StrictConfig
+from training.manifests import canonical_json, sha256_file, sha256_text
+
+ROOT = Path(__file__).parents[1]
+_COMMON = ("training/records.py", "training/snapshot.py", "training/contracts.py", "training/rubric_score.py")
+_CODE_SUFFIXES = frozenset({".py", ".sql", ".yml", ".j2", ".css"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One programme under training/.
+
+    Attributes:
+        name: `python -m training.<name>` runs it alone.
+        module: where `run(*, config, inputs, output) -> metadata` stands; may import torch.
+        config: `module:Class` of its config; must not import torch.
+        inputs: names of the artifacts it reads.
+        sources: files and folders, relative to the project, whose change makes its result stale.
+        libraries: distributions whose version makes its result stale.
+    """
+
+    name: str
+    module: str
+    config: str
+    inputs: tuple[str, ...]
+    sources: tuple[str, ...]
+    libraries: tuple[str, ...] = ("torch", "transformers")
+
+    def config_class(self) -> type[StrictConfig]:
+        """The class of its config."""
+        module, _, name = self.config.partition(":")
+        loaded: type[StrictConfig] = getattr(importlib.import_module(module), name)
+        return loaded
+
+
+STAGES: dict[str, Stage] = {
+    stage.name: stage
+    for stage in (
+        Stage(
+            name="base_model",
+            module="training.base_model.stage",
+            config="training.base_model.config:BaseModelConfig",
+            inputs=("raw_instructions",),
+            sources=("training/base_model",),
+        ),
+        Stage(
+            name="reward_model",
+            module="training.reward_model.stage",
+            config="training.reward_model.config:RewardModelConfig",
+            inputs=("snapshot", "base_model"),
+            sources=(*_COMMON, "training/reward_model"),
+            libraries=("torch", "transformers", "peft"),
+        ),
+        Stage(
+            name="policy",
+            module="training.policy.stage",
+            config="training.policy.config:PolicyConfig",
+            inputs=("prompts", "base_model", "reward_model"),
+            sources=(*_COMMON, "training/reward_model", "training/policy"),
+            libraries=("torch", "transformers", "trl", "peft"),
+        ),
+        Stage(
+            name="generation",
+            module="training.generation.stage",
+            config="training.generation.config:GenerationConfig",
+            inputs=("snapshot", "policy"),
+            sources=(*_COMMON, "training/generation"),
+        ),
+        Stage(
+            name="reward_model_benchmark",
+            module="training.benchmark.reward_model_stage",
+            config="training.benchmark.config:RewardModelBenchmarkConfig",
+            inputs=("snapshot", "training_snapshot", "reward_model", "panel_reward_model"),
+            sources=(*_COMMON, "training/reward_model", "training/benchmark"),
+        ),
+        Stage(
+            name="policy_benchmark",
+            module="training.benchmark.policy_stage",
+            config="training.benchmark.config:PolicyBenchmarkConfig",
+            inputs=("snapshot", "base_rollouts", "policy_rollouts", "reward_model", "panel_reward_model"),
+            sources=(*_COMMON, "training/reward_model", "training/benchmark"),
+        ),
+    )
+}
+
+
+@lru_cache(maxsize=None)
+def source_hash(sources: tuple[str, ...]) -> str:
+    """sha256 over the code files named or below the folders named, in path order; prose and configs do not count."""
+    files: list[Path] = []
+    for source in sources:
+        path = ROOT / source
+        found = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file() and p.suffix in _CODE_SUFFIXES]
+        if not found:
+            raise FileNotFoundError(f"no source at {source}")
+        files += found
+    return sha256_text(canonical_json([[f.relative_to(ROOT).as_posix(), sha256_file(f)] for f in sorted(set(files))]))
+
+
+def skip_key(
+    *, step: str, inputs: Mapping[str, str], config: Mapping[str, Any], sources: tuple[str, ...], libraries: Iterable[str] = ()
+) -> str:
+    """Names a piece of work by all its result depends on: input digests, resolved config, own sources, pinned libraries."""
+    versions = {name: version(name) for name in sorted(libraries)}
+    return sha256_text(canonical_json([step, dict(inputs), dict(config), source_hash(sources), versions]))

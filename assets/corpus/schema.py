@@ -143,7 +143,7 @@ def load_shared(corpus_dir: Path = CORPUS_DIR) -> dict[str, CorpusCriterion]:
 
 def _load(path: Path, model: type[ModelT]) -> ModelT:
     try:
-        return model.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return model.model_validate(yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise CorpusError(f"{path.name}: cannot be read: {error}") from error
     except ValidationError as error:

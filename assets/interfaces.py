@@ -150,7 +150,7 @@ def perform_step(
             if step.stage is not None:
                 compute.run(context, _launch_spec(step, settings, config, refs, key, context.run_id))
             else:
-                _run_here(step, settings, store, config, refs, key, context.run_id)
+                _run_here(context, step, settings, store, config, refs, key)
         artifacts = store.recall(key)
         if artifacts is None:
             raise dg.Failure(f"{step.name}: ended without publishing {', '.join(step.outputs)}")
@@ -178,21 +178,24 @@ def _launch_spec(
 
 
 def _run_here(
+    context: dg.AssetExecutionContext,
     step: Step,
     settings: Settings,
     store: Store,
     config: dict[str, Any],
     refs: dict[str, ArtifactRef],
     key: str,
-    run_id: str,
 ) -> None:
     assert step.run is not None
+    before = {name: current_ref(context.instance, name) for name in step.outputs}
+    previous = {name: store.fetch(ref) for name, ref in before.items() if ref is not None and store.has(ref)}
     with store.workspace() as folder:
         outputs = {name: folder / name for name in step.outputs}
         for output in outputs.values():
             output.mkdir()
         inputs = {role: store.fetch(ref) for role, ref in refs.items()}
-        metadata = step.run(StepRun(settings=settings, config=config, inputs=inputs, outputs=outputs, refs=refs))
+        work = StepRun(settings=settings, config=config, inputs=inputs, outputs=outputs, refs=refs, previous=previous)
+        metadata = step.run(work)
         manifests = {
             name: store.publish(
                 name=name,
@@ -202,7 +205,7 @@ def _run_here(
                 config=config,
                 code_version=source_hash(step.sources),
                 metadata=metadata.get(name, {}),
-                run_id=run_id,
+                run_id=context.run_id,
             )
             for name, output in outputs.items()
         }
@@ -255,7 +258,7 @@ def step_assets(step: Step) -> dg.AssetsDefinition:
             dg.AssetSpec(
                 name,
                 deps=deps,
-                group_name=step.group,
+                group_name=step.groups.get(name, step.group),
                 description=step.descriptions.get(name),
                 kinds=set(step.kinds),
             )

@@ -34,13 +34,17 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True)
 class StepRun:
-    """What a step's function gets: exact input folders by role, one empty folder per output, its resolved config."""
+    """What a step's function gets: exact input folders by role, one empty folder per output, its resolved config.
+
+    `previous` holds the folders that its outputs stood for before, where there are any.
+    """
 
     settings: Settings
     config: Mapping[str, Any]
     inputs: Mapping[str, Path]
     outputs: Mapping[str, Path]
     refs: Mapping[str, ArtifactRef]
+    previous: Mapping[str, Path]
 
 
 Metadata = dict[str, Any]
@@ -53,7 +57,7 @@ class Step:
     Attributes:
         outputs: assets it makes; each is an artifact of that name.
         inputs: role → asset it reads. The roles are the stage's input names.
-        group: the noun it belongs to.
+        group: the noun it belongs to; `groups` names another for single outputs.
         config: the resolved config under given settings; reads files, so it is called when a run is planned and not at import.
         run: the work, for a step in the orchestrator's process; returns metadata per output.
         stage: or the name of a stage of training/, which runs as a process or pod of its own.
@@ -69,6 +73,7 @@ class Step:
     outputs: tuple[str, ...]
     inputs: Mapping[str, str]
     group: str
+    groups: Mapping[str, str] = field(default_factory=dict)
     config: Callable[[Settings], dict[str, Any]]
     run: Callable[[StepRun], dict[str, Metadata]] | None = None
     stage: str | None = None

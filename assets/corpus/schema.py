@@ -60,6 +60,7 @@ class CorpusCriterion(_Strict):
 
     @property
     def missed(self) -> tuple[str, ...]:
+        """The sentences that miss the criterion, whichever way."""
         return self.contradicted or self.omitted
 
 

@@ -1,0 +1,1 @@
+"""Instructions: sources and their quarantine, near-duplicate clusters, splits, and the raw tables they are written to."""

@@ -1,0 +1,1 @@
+"""One adapter per source; `registry.py` names them."""

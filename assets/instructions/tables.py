@@ -1,0 +1,103 @@
+"""The raw tables: their fixed Parquet schemas, sort keys, and writing them so that the same content gives the same bytes.
+
+What belongs here: columns, types, order. What does not: where rows come from. `instruction_pins` and `fragments` and
+`annotations` are read by assets only; the others are sources of dbt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+Row = Mapping[str, Any]
+
+
+def _schema(columns: str, **types: pa.DataType) -> pa.Schema:
+    return pa.schema([(name, types.get(name, pa.string())) for name in columns.split()])
+
+
+SCHEMAS: Mapping[str, pa.Schema] = {
+    "raw_instructions": _schema(
+        "instruction_id source source_row text license category specialty difficulty duplicate_of", difficulty=pa.float64()
+    ),
+    "instruction_pins": _schema("instruction_id cluster_id split"),
+    "instruction_splits": _schema("instruction_id cluster_id split"),
+    "raw_criteria": _schema(
+        "criterion_id instruction_id tier text weight rubric_version origin review_id", weight=pa.float64()
+    ),
+    "raw_responses": _schema("response_id instruction_id model text sampling attempt", attempt=pa.int64()),
+    "raw_verdicts": _schema("response_id criterion_id verdict judge judge_kind evidence"),
+    "raw_quarantine": _schema("source source_row reason raw"),
+    "fragments": _schema(
+        "fragment_id instruction_id criterion_id kind paraphrase held_out text", paraphrase=pa.int64(), held_out=pa.bool_()
+    ),
+    "annotations": _schema("response_id criterion_id question claim label_0 label_1 label_2 majority"),
+}
+SORT_KEYS: Mapping[str, tuple[str, ...]] = {
+    "raw_instructions": ("instruction_id",),
+    "instruction_pins": ("instruction_id",),
+    "instruction_splits": ("instruction_id",),
+    "raw_criteria": ("criterion_id",),
+    "raw_responses": ("response_id",),
+    "raw_verdicts": ("response_id", "criterion_id", "judge"),
+    "raw_quarantine": ("source", "source_row", "reason", "raw"),
+    "fragments": ("fragment_id",),
+    "annotations": ("response_id", "criterion_id"),
+}
+
+
+class TableError(ValueError):
+    """Rows are not what their table's schema says; names table and column."""
+
+
+def sorted_rows(table: str, rows: Sequence[Row]) -> list[Row]:
+    """The rows in the table's order.
+
+    Raises:
+        TableError: unknown table.
+    """
+    if table not in SCHEMAS:
+        raise TableError(f"unknown table {table!r}; allowed: {', '.join(sorted(SCHEMAS))}")
+    return sorted(rows, key=lambda row: tuple(row[column] for column in SORT_KEYS[table]))
+
+
+def to_arrow(table: str, rows: Sequence[Row]) -> pa.Table:
+    """The rows as an Arrow table in the table's order; an empty one has its columns too.
+
+    Raises:
+        TableError: unknown table, missing or unknown column, or a value of another type.
+    """
+    ordered = sorted_rows(table, rows)
+    names = set(SCHEMAS[table].names)
+    for row in ordered:
+        if row.keys() != names:
+            raise TableError(f"{table}: columns differ from the schema: {', '.join(sorted(row.keys() ^ names))}")
+    try:
+        return pa.Table.from_pylist(ordered, schema=SCHEMAS[table])
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise TableError(f"{table}: {error}") from error
+
+
+def write_table(table: str, rows: Sequence[Row], folder: Path) -> Path:
+    """Writes `<folder>/<table>.parquet` and returns its path.
+
+    Raises:
+        TableError: as `to_arrow`.
+    """
+    path = folder / f"{table}.parquet"
+    pq.write_table(to_arrow(table, rows), path, compression="zstd")
+    return path
+
+
+def write_tables(tables: Mapping[str, Sequence[Row]], folder: Path) -> dict[str, Path]:
+    """Writes one Parquet file per table into a folder, which is made if it does not exist.
+
+    Raises:
+        TableError: as `to_arrow`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    return {table: write_table(table, rows, folder) for table, rows in sorted(tables.items())}

@@ -1,0 +1,13 @@
+"""Responses and their verdicts as Dagster assets."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from assets.interfaces import step_assets
+from assets.responses.steps import CANDIDATES
+
+
+def assets() -> list[dg.AssetsDefinition]:
+    """The assets of this noun."""
+    return [step_assets(CANDIDATES)]

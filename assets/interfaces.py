@@ -3,8 +3,6 @@
 What belongs here: resource classes and `step_assets`. How they are configured is orchestration's business.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import signal
@@ -99,7 +97,7 @@ class Compute(dg.ConfigurableResource):  # type: ignore[type-arg]
             self._end_group(process)
             raise
 
-    def _end_group(self, process: subprocess.Popen[str]) -> None:
+    def _end_group(self, process: "subprocess.Popen[str]") -> None:
         for name in (signal.SIGTERM, signal.SIGKILL):
             try:
                 os.killpg(process.pid, name)

@@ -68,10 +68,9 @@ def _run(arguments: argparse.Namespace) -> int:
     except (ConfigError, SourceError) as error:
         return _refuse(error)
     from assets.chain import CHAIN, steps_named
-    from assets.reports.steps import print_result
     from assets.steps import Settings
     from orchestration.instance import ProjectBusy
-    from orchestration.run import RunFailed, run_chain
+    from orchestration.run import RunFailed, run_chain, show_result
     from training.storage import StoreError
 
     settings = Settings(profile=arguments.profile, sources=sources, home=arguments.home.absolute())
@@ -80,7 +79,7 @@ def _run(arguments: argparse.Namespace) -> int:
         looked_at = run_chain(settings, steps)
         if not looked_at:
             print(f"nothing to do: all {len(steps)} steps are fresh")
-        print_result(settings)
+        show_result(settings)
     except (ConfigError, SourceError, StoreError, ProjectBusy, RunFailed, ValueError) as error:
         return _refuse(error)
     return 0
@@ -88,13 +87,8 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _ui(arguments: argparse.Namespace) -> int:
     from orchestration.instance import prepare_dagster_home
-    from orchestration.run import RunFailed, prepare_dbt
 
-    try:
-        prepare_dagster_home(arguments.home)
-        prepare_dbt()
-    except RunFailed as error:
-        return _refuse(error)
+    prepare_dagster_home(arguments.home)
     print(f"Dagster UI: http://127.0.0.1:{arguments.port}  (stop with Ctrl-C)", flush=True)
     dagster = str(Path(sys.executable).parent / "dagster")
     os.chdir(ROOT)
@@ -104,3 +98,7 @@ def _ui(arguments: argparse.Namespace) -> int:
 def _refuse(error: Exception) -> int:
     print(f"promedical: {error}", file=sys.stderr)
     return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -5,13 +5,12 @@ What belongs here: driving Dagster. Options are `cli.py`'s, display is `terminal
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
+import warnings
 from collections.abc import Sequence
-from pathlib import Path
 
 import dagster as dg
+from dagster._utils.error import SerializableErrorInfo
 
 from assets.chain import CHAIN
 from assets.checks.steps import CONTRACTS, SUITES
@@ -21,31 +20,11 @@ from assets.warehouse.steps import WAREHOUSE
 from orchestration.instance import only_run, open_instance
 from orchestration.plan import PlannedStep, plan_run
 from orchestration.terminal import RunDisplay, StepTimes
-from training.stages import ROOT, source_hash
-from training.storage import Store
+from training.storage import Store, read_manifest
 
 
 class RunFailed(RuntimeError):
     """The chain stopped; the message says at which step and why."""
-
-
-def prepare_dbt() -> None:
-    """Parses the dbt project if its files differ from those of the last parse: Dagster reads its manifest.
-
-    Raises:
-        RunFailed: dbt cannot parse the project.
-    """
-    target = ROOT / "dbt_project" / "target"
-    stamp = target / "sources.sha256"
-    now = source_hash(("dbt_project/models", "dbt_project/dbt_project.yml", "dbt_project/profiles.yml"))
-    if (target / "manifest.json").exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == now:
-        return
-    dbt = Path(sys.executable).parent / "dbt"
-    command = [str(dbt), "parse", "--project-dir", str(ROOT / "dbt_project"), "--profiles-dir", str(ROOT / "dbt_project")]
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "DO_NOT_TRACK": "1"}, check=False)
-    if done.returncode:
-        raise RunFailed(f"dbt cannot parse dbt_project:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-    stamp.write_text(now, encoding="utf-8")
 
 
 def run_chain(settings: Settings, steps: Sequence[Step] = CHAIN) -> int:
@@ -61,9 +40,21 @@ def run_chain(settings: Settings, steps: Sequence[Step] = CHAIN) -> int:
         todo = [item.step for item in planned if item.state != "fresh"]
         if todo:
             _show_plan(planned, settings)
-            prepare_dbt()
             _execute(instance, settings, todo)
         return len(todo)
+
+
+def show_result(settings: Settings) -> None:
+    """Prints the headline of the present report, where it lies, and how to look at everything else."""
+    with open_instance(settings.home) as instance:
+        ref = current_ref(instance, "report")
+    if ref is None:
+        print("no report yet: run without --select to make one")
+        return
+    folder = Store(settings.store_root).fetch(ref)
+    print(f"\n{read_manifest(folder).metadata['headline']}\n")
+    print(f"report: {folder / 'report.html'}")
+    print("open the Dagster UI on this history with: make ui")
 
 
 def _show_plan(planned: Sequence[PlannedStep], settings: Settings) -> None:
@@ -77,6 +68,9 @@ def _show_plan(planned: Sequence[PlannedStep], settings: Settings) -> None:
 
 
 def _execute(instance: dg.DagsterInstance, settings: Settings, todo: Sequence[Step]) -> None:
+    # Dagster marks what it may still change; that is for us to watch, not for who runs the chain.
+    warnings.filterwarnings("ignore", category=dg.BetaWarning)
+    warnings.filterwarnings("ignore", category=dg.PreviewWarning)
     from orchestration.build import build_defs
 
     project = {"home": str(settings.home), "profile": settings.profile, "sources": list(settings.sources)}
@@ -102,8 +96,8 @@ def _asset_keys(job: dg.JobDefinition, todo: Sequence[Step]) -> set[dg.AssetKey]
     keys = {dg.AssetKey(name) for step in todo if step is not CONTRACTS for name in step.outputs}
     if WAREHOUSE in todo:
         # All of dbt's models in one build, the ones on the way to the marts included.
-        layer = job.asset_layer
-        keys |= set(next(d for d in layer.assets_defs_by_key.values() if dg.AssetKey("criteria") in d.keys).keys)
+        every = job.asset_layer.asset_graph.get_all_asset_keys()
+        keys |= {key for key in every if key.path[-1].startswith(("stg_", "int_"))}
     return keys
 
 
@@ -117,15 +111,22 @@ def _check_made(instance: dg.DagsterInstance, todo: Sequence[Step]) -> None:
 def _why(result: dg.ExecuteInProcessResult, failed_step: str | None) -> str:
     reasons = []
     for event in result.all_events:
-        if event.is_asset_check_evaluation if hasattr(event, "is_asset_check_evaluation") else False:
-            continue
         if event.is_step_failure:
             data = event.step_failure_data
             description = data.user_failure_data.description if data.user_failure_data else None
-            reasons.append(f"{event.step_key}: {description or (data.error.message.strip() if data.error else 'failed')}")
+            reasons.append(f"{event.step_key}: {description or _root_cause(data.error)}")
     broken = [evaluation for evaluation in result.get_asset_check_evaluations() if not evaluation.passed]
     for evaluation in broken:
         rows = evaluation.metadata.get("failing_rows")
         detail = f": {str(rows.value)[:600]}" if rows is not None else ""
         reasons.insert(0, f"contract of {evaluation.asset_key.to_user_string()} failed ({evaluation.check_name}){detail}")
     return "\n".join(reasons) or f"step {failed_step or 'unknown'} failed"
+
+
+def _root_cause(error: SerializableErrorInfo | None) -> str:
+    if error is None:
+        return "failed"
+    while error.cause is not None:
+        error = error.cause
+    where = error.stack[-1].strip().splitlines()[0] if error.stack else ""
+    return f"{error.message.strip()} ({where})" if where else error.message.strip()

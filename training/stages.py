@@ -93,7 +93,7 @@ STAGES: dict[str, Stage] = {
             module="training.benchmark.policy_stage",
             config="training.benchmark.config:PolicyBenchmarkConfig",
             inputs=("snapshot", "base_rollouts", "policy_rollouts", "reward_model", "panel_reward_model"),
-            sources=(*_COMMON, "training/reward_model", "training/benchmark"),
+            sources=(*_COMMON, "training/reward_model", "training/benchmark", "training/generation/refusal.py"),
         ),
     )
 }

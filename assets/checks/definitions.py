@@ -1,7 +1,5 @@
 """The Great Expectations suites as blocking asset checks on the tables they are about."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Iterator
@@ -36,7 +34,7 @@ def contracts(context: dg.AssetCheckExecutionContext, project: ProjectResource) 
     refs = input_refs(context.instance, CONTRACTS, {})
     found = contract_results(store, refs)
     if found is None:
-        _check(store, refs, context.run_id)
+        _check(store, refs, context.run.run_id)
         found = contract_results(store, refs)
         assert found is not None
     ref, results = found

@@ -9,7 +9,15 @@ from training.manifests import ArtifactRef
 from training.storage import Store
 
 SUITES = ("criteria", "resolved_verdicts", "preference_pairs", "criterion_preferences")
-CHECKED_MARTS = ("instructions", "criteria", "responses", "resolved_verdicts", "response_scores", "preference_pairs", "criterion_preferences")
+CHECKED_MARTS = (
+    "instructions",
+    "criteria",
+    "responses",
+    "resolved_verdicts",
+    "response_scores",
+    "preference_pairs",
+    "criterion_preferences",
+)
 
 CONTRACTS = Step(
     name="contracts",

@@ -1,7 +1,5 @@
 """Instructions as Dagster assets: ingestion and splits."""
 
-from __future__ import annotations
-
 import dagster as dg
 
 from assets.instructions.steps import INGEST, SPLITS

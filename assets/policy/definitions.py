@@ -1,7 +1,5 @@
 """Policies as Dagster assets."""
 
-from __future__ import annotations
-
 import dagster as dg
 
 from assets.interfaces import step_assets

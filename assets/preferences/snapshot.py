@@ -64,7 +64,7 @@ def cut_snapshot(marts: Mapping[str, Path], *, role: str, folder: Path) -> dict[
             query = _ROWS[table]
             if role == "policy" and table not in PROMPT_TABLES:
                 query = f"select * from ({query}) limit 0"
-            rows = connection.execute(query).to_arrow_table().replace_schema_metadata(None)
+            rows = connection.sql(query).to_arrow_table().replace_schema_metadata(None)
             pq.write_table(rows, folder / f"{table}.parquet", compression="zstd")
             counts[table] = int(rows.num_rows)
     finally:

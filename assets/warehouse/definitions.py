@@ -4,25 +4,25 @@ What belongs here: running dbt inside Dagster. The version that dagster-dbt give
 does not change; ours is the artifact's digest.
 """
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import redirect_stdout
+from graphlib import TopologicalSorter
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject, dbt_assets
+from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
 
-from assets.interfaces import ProjectResource, announce, current_ref, input_refs, ui_metadata
+from assets.interfaces import ProjectResource, announce, input_refs, ui_metadata
 from assets.steps import Settings
 from assets.warehouse.export import MARTS, export_mart, forget_state, holds_state, lay_out_raw, write_state
+from assets.warehouse.manifest import DBT, PROJECT_DIR, ensure_manifest
 from assets.warehouse.steps import WAREHOUSE
 from training.manifests import ArtifactRef
-from training.stages import ROOT, source_hash
+from training.stages import source_hash
 from training.storage import Store, read_manifest
 
-DBT_PROJECT = DbtProject(project_dir=ROOT / "dbt_project")
 NOUN_OF_MART = {
     "instructions": "instructions",
     "criteria": "rubrics",
@@ -50,10 +50,9 @@ class Translator(DagsterDbtTranslator):
 
 
 def warehouse_assets() -> dg.AssetsDefinition:
-    """The assets of every dbt model. Needs dbt's manifest: `promedical` and `dagster dev` prepare it."""
-    DBT_PROJECT.prepare_if_dev()
+    """The assets of every dbt model, as dbt's manifest names them."""
 
-    @dbt_assets(manifest=DBT_PROJECT.manifest_path, dagster_dbt_translator=Translator(), name=WAREHOUSE.name, pool="duckdb")
+    @dbt_assets(manifest=ensure_manifest(), dagster_dbt_translator=Translator(), name=WAREHOUSE.name, pool="duckdb")
     def warehouse(context: dg.AssetExecutionContext, project: ProjectResource) -> Iterator[Any]:
         start = time.monotonic()
         announce(WAREHOUSE.name, "start")
@@ -83,12 +82,14 @@ def _build(
     settings.warehouse_path.unlink(missing_ok=True)
     os.environ["PROMEDICAL_WAREHOUSE"] = str(settings.warehouse_path.absolute())
     os.environ["PROMEDICAL_RAW"] = str(raw.absolute())
-    dbt = DbtCliResource(project_dir=DBT_PROJECT)
+    dbt = DbtCliResource(project_dir=str(PROJECT_DIR), profiles_dir=str(PROJECT_DIR), dbt_executable=str(DBT))
     invocation = dbt.cli(["build", "--exclude-resource-type", "unit_test"], context=context)
-    for event in invocation.stream():
-        # Model outputs come later, with the content's version; test results pass through.
-        if isinstance(event, dg.AssetCheckResult | dg.AssetCheckEvaluation):
-            yield event
+    # dbt's own lines would bury a run's progress: they are kept in a file, and what fails is in the error.
+    log_path = settings.home / "warehouse" / "dbt.log"
+    with log_path.open("w", encoding="utf-8") as log, redirect_stdout(log):
+        results = [event for event in invocation.stream() if isinstance(event, dg.AssetCheckResult | dg.AssetCheckEvaluation)]
+    # Model outputs come later, with the content's version.
+    yield from results
     published = {}
     for mart in MARTS:
         with store.workspace() as folder:
@@ -109,7 +110,10 @@ def _build(
 
 def _outputs(context: dg.AssetExecutionContext, store: Store, key: str, reused: bool) -> Iterator[dg.Output[None]]:
     artifacts = store.recall(key) or {}
-    for asset_key in sorted(context.selected_asset_keys):
+    # Dagster wants an asset after what it depends on.
+    for asset_key in TopologicalSorter(context.assets_def.asset_deps).static_order():
+        if asset_key not in context.selected_asset_keys:
+            continue
         name = asset_key.path[-1]
         output_name = context.assets_def.get_output_name_for_asset_key(asset_key)
         if name in artifacts:
@@ -123,9 +127,3 @@ def _outputs(context: dg.AssetExecutionContext, store: Store, key: str, reused: 
         else:
             # A view on the way to the marts has no artifact: it is what its inputs and its SQL are.
             yield dg.Output(None, output_name=output_name, data_version=dg.DataVersion(key))
-
-
-def mart_refs(instance: dg.DagsterInstance) -> dict[str, ArtifactRef]:
-    """The present artifact of every mart that has one."""
-    refs = {mart: current_ref(instance, mart) for mart in MARTS}
-    return {mart: ref for mart, ref in refs.items() if ref is not None}

@@ -42,7 +42,7 @@ def export_mart(warehouse: Path, mart: str, folder: Path) -> int:
     order = ", ".join(MARTS[mart])
     connection = duckdb.connect(str(warehouse), read_only=True)
     try:
-        table = connection.execute(f'select * from "{mart}" order by {order}').to_arrow_table()
+        table = connection.sql(f'select * from "{mart}" order by {order}').to_arrow_table()
     finally:
         connection.close()
     folder.mkdir(parents=True, exist_ok=True)

@@ -14,13 +14,21 @@ RAW_TABLES = (
     "raw_quarantine",
 )
 
+DBT_SOURCES = (
+    "dbt_project/models",
+    "dbt_project/macros",
+    "dbt_project/tests",
+    "dbt_project/dbt_project.yml",
+    "dbt_project/profiles.yml",
+)
+
 WAREHOUSE = Step(
     name="warehouse",
     outputs=tuple(MARTS),
     inputs={table: table for table in RAW_TABLES},
     group="warehouse",
     config=lambda settings: {},
-    sources=("dbt_project/models", "dbt_project/dbt_project.yml", "assets/warehouse/export.py"),
+    sources=(*DBT_SOURCES, "assets/warehouse/export.py"),
     libraries=("dbt-core", "dbt-duckdb", "duckdb", "pyarrow"),
     seconds=25,
 )

@@ -1,0 +1,1 @@
+"""Contracts: Great Expectations suites on the tables that training and benchmarks rest on."""

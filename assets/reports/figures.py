@@ -1,0 +1,108 @@
+"""Reading and wording of measured figures: which row of a metrics.json a cell shows, and how a number is written.
+
+What belongs here: plain functions from metrics (see `training/benchmark`) to text. A figure that rests on nothing is written
+"n/a", never as 0, and an interval that cannot be given is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Metrics = Mapping[str, Any]
+Row = Mapping[str, Any]
+
+SYSTEM_NAMES = {
+    "reward_model": "Reward model",
+    "panel_reward_model": "Panel reward model",
+    "longer_is_better": "Longer is better",
+    "majority": "Majority verdict",
+    "lexical_overlap": "Lexical overlap",
+    "base": "Base model",
+    "policy": "Aligned policy",
+}
+# Metrics that are no share: written as they are, with so many digits.
+_PLAIN = {"auc": 3, "s1": 3, "s2": 2, "overall": 3, "mean_characters": 0, "mean_tokens": 0}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One cell of a table: the figure, its interval and count, each as text; empty where there is none."""
+
+    value: str
+    interval: str = ""
+    n: str = ""
+
+
+def find_row(rows: Iterable[Row], **wanted: str) -> Row | None:
+    """The one row with these column values, `None` if there is none."""
+    return next((row for row in rows if all(row[name] == value for name, value in wanted.items())), None)
+
+
+def number(value: float | None, metric: str, *, signed: bool = False) -> str:
+    """A figure as text: shares in per cent, the others plain, "n/a" for none.
+
+    >>> number(0.8125, "accuracy"), number(-0.05, "overall", signed=True), number(None, "auc")
+    ('81.2 %', '-0.050', 'n/a')
+    """
+    if value is None:
+        return "n/a"
+    sign = "+" if signed and value > 0 else ""
+    if metric in _PLAIN:
+        return f"{sign}{value:,.{_PLAIN[metric]}f}"
+    return f"{sign}{100 * value:.1f} {'points' if signed else '%'}"
+
+
+def interval_text(low: float | None, high: float | None, metric: str, *, signed: bool = False) -> str:
+    """An interval as text, empty if there is none.
+
+    >>> interval_text(0.75, 0.875, "accuracy")
+    '[75.0, 87.5]'
+    """
+    if low is None or high is None:
+        return ""
+    factor, digits = (1, _PLAIN[metric]) if metric in _PLAIN else (100, 1)
+    sign = "+" if signed else ""
+    return f"[{factor * low:{sign},.{digits}f}, {factor * high:{sign},.{digits}f}]"
+
+
+def cell(row: Row | None, *, signed: bool = False) -> Cell:
+    """A row of figures or differences as a table cell."""
+    if row is None:
+        return Cell(value="n/a")
+    metric = row["metric"]
+    return Cell(
+        value=number(row["value"], metric, signed=signed),
+        interval=interval_text(row["low"], row["high"], metric, signed=signed),
+        n=f"n = {row['n']:,}",
+    )
+
+
+def above_zero(row: Row | None) -> bool:
+    """Whether the interval of a difference lies above 0."""
+    return row is not None and row["low"] is not None and row["low"] > 0
+
+
+def csv_rows(reward_model: Metrics, policy: Metrics, counts: Mapping[str, Sequence[Row]]) -> list[dict[str, Any]]:
+    """Every figure, difference and count of the report, one a row.
+
+    Returns:
+        Rows of section, system, source, tier, metric, value, low, high, n. Differences say "system - against" as system.
+    """
+    names = ("section", "system", "source", "tier", "metric", "value", "low", "high", "n")
+    rows = []
+    for stage, metrics in (("reward_model", reward_model), ("policy", policy)):
+        for row in [*metrics["figures"], *metrics["differences"]]:
+            system = f"{row['system']} - {row['against']}" if "against" in row else row["system"]
+            rows.append({name: row.get(name) for name in names} | {"section": f"{stage}/{row['section']}", "system": system})
+    for table, of_table in counts.items():
+        for row in of_table:
+            keys = " / ".join(str(v) for v in row.values() if not isinstance(v, int | float))
+            for name, value in row.items():
+                if isinstance(value, int | float):
+                    rows.append(
+                        dict.fromkeys(names)
+                        | {"section": f"counts/{table}", "system": keys, "metric": name, "value": value, "n": value}
+                    )
+    return rows

@@ -1,0 +1,10 @@
+select
+    verdicts.response_id,
+    verdicts.criterion_id,
+    verdicts.verdict,
+    verdicts.judge,
+    verdicts.judge_kind,
+    verdicts.evidence
+from {{ ref('stg_raw__verdicts') }} as verdicts
+inner join {{ ref('int_criteria__accepted') }} as criteria on criteria.criterion_id = verdicts.criterion_id
+order by verdicts.response_id, verdicts.criterion_id, verdicts.judge, verdicts.judge_kind

@@ -1,0 +1,70 @@
+"""Asset keys are the nouns and tables that README and design name: no more, no fewer, each of the right group."""
+
+from __future__ import annotations
+
+import dagster as dg
+import pytest
+
+from assets.chain import CHAIN, steps_named
+from assets.checks.steps import CONTRACTS
+from assets.warehouse.export import MARTS
+
+NOUNS = {"instructions", "rubrics", "responses", "verdicts", "preferences", "reward_model", "policy", "reports", "warehouse"}
+TABLES = {
+    "instructions",
+    "criteria",
+    "responses",
+    "verdicts",
+    "resolved_verdicts",
+    "response_scores",
+    "preference_pairs",
+    "criterion_preferences",
+    "quarantine",
+}
+
+
+@pytest.fixture(scope="module")
+def defs() -> dg.Definitions:
+    from orchestration.build import build_defs
+
+    return build_defs()
+
+
+def test_every_output_of_the_chain_is_an_asset(defs: dg.Definitions) -> None:
+    keys = {key.to_user_string() for key in defs.resolve_asset_graph().get_all_asset_keys()}
+    expected = {name for step in CHAIN if step is not CONTRACTS for name in step.outputs}
+    assert expected <= keys
+    on_the_way = {key for key in keys - expected if not key.startswith(("stg_", "int_"))}
+    assert on_the_way == set()
+    assert set(MARTS) >= TABLES
+
+
+def test_groups_are_the_nouns(defs: dg.Definitions) -> None:
+    graph = defs.resolve_asset_graph()
+    groups = {graph.get(key).group_name for key in graph.get_all_asset_keys()}
+    assert groups == NOUNS
+
+
+def test_every_asset_of_ours_says_what_it_is(defs: dg.Definitions) -> None:
+    graph = defs.resolve_asset_graph()
+    assert [key for key in graph.get_all_asset_keys() if not graph.get(key).description] == []
+
+
+def test_contracts_block(defs: dg.Definitions) -> None:
+    graph = defs.resolve_asset_graph()
+    blocking = {key.asset_key.to_user_string() for key in graph.asset_check_keys if key.name == "contract"}
+    assert blocking == {"criteria", "resolved_verdicts", "preference_pairs", "criterion_preferences"}
+
+
+def test_inputs_of_a_step_are_made_before_it() -> None:
+    made: set[str] = set()
+    for step in CHAIN:
+        assert set(step.inputs.values()) <= made, step.name
+        made |= set(step.outputs)
+
+
+def test_selection_by_step_asset_and_group_keeps_the_order() -> None:
+    assert [step.name for step in steps_named(["report", "raw_instructions"])] == ["ingest", "report"]
+    assert {step.name for step in steps_named(["policy"])} >= {"policy", "policy_benchmark"}
+    with pytest.raises(ValueError, match="unknown selection 'nonsense'; allowed: .*report"):
+        steps_named(["nonsense"])

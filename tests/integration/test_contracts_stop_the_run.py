@@ -1,0 +1,83 @@
+"""Each planted defect stops the run before the reward model, with the row named, and the snapshot can't be cut afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import assets.warehouse.definitions as warehouse
+from assets.chain import steps_named
+from orchestration.run import RunFailed, run_chain
+from tests.integration.conftest import Project, make_project
+
+pytestmark = pytest.mark.slow
+Rows = list[dict[str, object]]
+
+
+def swapped(rows: Rows) -> str:
+    rows[0]["chosen_id"], rows[0]["rejected_id"] = rows[0]["rejected_id"], rows[0]["chosen_id"]
+    return str(rows[0]["pair_id"])
+
+
+def across_instructions(rows: Rows) -> str:
+    other = next(row for row in rows if row["instruction_id"] != rows[0]["instruction_id"])
+    rows[0]["rejected_id"] = other["rejected_id"]
+    return str(rows[0]["pair_id"])
+
+
+def benchmark_in_training(rows: Rows) -> str:
+    row = next(row for row in rows if row["split"] == "benchmark")
+    row["split"] = "rm_train"
+    return str(row["criterion_id"])
+
+
+def assumed_in_a_metric(rows: Rows) -> str:
+    row = next(row for row in rows if row["split"] == "benchmark")
+    row["judge_kind"] = "assumed"
+    return str(row["criterion_id"])
+
+
+DEFECTS: dict[str, tuple[str, Callable[[Rows], str]]] = {
+    "swapped": ("preference_pairs", swapped),
+    "across_instructions": ("preference_pairs", across_instructions),
+    "benchmark_in_training": ("criterion_preferences", benchmark_in_training),
+    "assumed_in_a_metric": ("criterion_preferences", assumed_in_a_metric),
+}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    return make_project(tmp_path_factory.mktemp("contracts"))
+
+
+@pytest.mark.parametrize("defect", DEFECTS)
+def test_a_planted_defect_stops_the_run(defect: str, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    table, plant = DEFECTS[defect]
+    export, named = warehouse.export_mart, []
+
+    def export_with_defect(path: Path, mart: str, folder: Path) -> int:
+        count = export(path, mart, folder)
+        if mart == table:
+            file = folder / f"{mart}.parquet"
+            schema = pq.read_schema(file)
+            rows = pq.read_table(file).to_pylist()
+            named.append(plant(rows))
+            pq.write_table(pa.Table.from_pylist(rows, schema=schema), file)
+        return count
+
+    monkeypatch.setattr(warehouse, "export_mart", export_with_defect)
+    # Each defect is a new state of the marts under an old skip key: forget what the last one left.
+    for record in (project.settings.home / "store" / "index").glob("*.json"):
+        if table in record.read_text() or "criteria" in record.read_text():
+            record.unlink()
+    with pytest.raises(RunFailed) as failure:
+        project.run()
+    assert f"contract of {table} failed" in str(failure.value)
+    assert named[0] in str(failure.value)
+    assert project.refs("reward_model_snapshot", "reward_model") == {"reward_model_snapshot": None, "reward_model": None}
+    with pytest.raises(RunFailed, match=f"reward_model_snapshot: the contract failed on .*{table}"):
+        run_chain(project.settings, steps_named(["reward_model_snapshot"]))

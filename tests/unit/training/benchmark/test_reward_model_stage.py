@@ -1,0 +1,174 @@
+"""The stage reward_model_benchmark on a snapshot whose figures can be worked out by hand."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from snapshots import KeywordScorer, merged, model_folder, tables, write
+
+from training.benchmark import reward_model_stage
+from training.benchmark.config import RewardModelBenchmarkConfig
+from training.errors import StageRefusal
+
+CONFIG = RewardModelBenchmarkConfig(bootstrap_samples=200, batch_size=2)
+
+
+@pytest.fixture
+def inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
+    scorers = {"reward_model": KeywordScorer(), "panel_reward_model": KeywordScorer(wrong=True)}
+
+    class Loader:
+        @staticmethod
+        def load(folder: Path, *, device: str) -> KeywordScorer:
+            return scorers[folder.name]
+
+    monkeypatch.setattr(reward_model_stage, "RewardScorer", Loader)
+    monkeypatch.setattr(reward_model_stage, "check_snapshot", lambda folder, *, role: None)
+    training = merged(tables(3, split="rm_train"), tables(3, split="validation"))
+    return {
+        "snapshot": write(tmp_path / "snapshot", merged(tables(4), tables(3, source="kqa", judge_kind="human"))),
+        "training_snapshot": write(tmp_path / "training", training),
+        **{name: model_folder(tmp_path / name) for name in scorers},
+    }
+
+
+def run(inputs: dict[str, Path], output: Path, config: RewardModelBenchmarkConfig = CONFIG) -> dict[str, Any]:
+    output.mkdir()
+    reward_model_stage.run(config=config, inputs=inputs, output=output)
+    metrics: dict[str, Any] = json.loads((output / "metrics.json").read_text())
+    return metrics
+
+
+def value(metrics: dict[str, Any], system: str, section: str, tier: str, metric: str, source: str = "all") -> Any:
+    (row,) = (
+        r
+        for r in metrics["figures"]
+        if (r["system"], r["section"], r["tier"], r["metric"], r["source"]) == (system, section, tier, metric, source)
+    )
+    return row["value"]
+
+
+def test_a_perfect_and_an_inverted_model(inputs: dict[str, Path], tmp_path: Path) -> None:
+    metrics = run(inputs, tmp_path / "out")
+    for section, tier, metric in (
+        ("pointwise", "macro", "accuracy"),
+        ("pointwise", "veto", "auc"),
+        ("pairwise", "macro", "accuracy"),
+        ("overall", "all", "accuracy"),
+        ("safety", "veto", "f1"),
+    ):
+        assert value(metrics, "reward_model", section, tier, metric) == 1.0
+        assert value(metrics, "panel_reward_model", section, tier, metric) == 0.0
+    assert metrics["counts"] == {
+        "instructions": 7,
+        "available_instructions": 7,
+        "clusters": 7,
+        "verdicts": 7 * 8,
+        "criterion_pairs": 7 * 3,
+        "overall_pairs": 7,
+        "excluded_assumed": 0,
+    }
+
+
+def test_baselines_by_hand(inputs: dict[str, Path], tmp_path: Path) -> None:
+    metrics = run(inputs, tmp_path / "out")
+    # The bad response is the longer one.
+    assert value(metrics, "longer_is_better", "overall", "all", "accuracy") == 0.0
+    assert value(metrics, "longer_is_better", "pointwise", "macro", "accuracy") is None
+    # Majority: main is met in 3 of 4 training verdicts (dose once, rest twice), bonus and veto in half, which counts as met.
+    assert metrics["majority_met"] == {"main": 0.75, "bonus": 0.5, "veto": 0.5}
+    assert value(metrics, "majority", "pointwise", "main", "accuracy") == 0.75
+    assert value(metrics, "majority", "pairwise", "macro", "accuracy") == 0.5
+    assert value(metrics, "majority", "overall", "all", "accuracy") == 0.5
+    assert value(metrics, "majority", "pointwise", "main", "auc") == 0.5
+    # "States dose" shares "dose" with the good response only: overlap 1/2 against 0.
+    assert metrics["lexical_thresholds"] == {"main": 0.5, "bonus": 0.5, "veto": 0.5}
+    assert value(metrics, "lexical_overlap", "pointwise", "macro", "accuracy") == 1.0
+
+
+def test_concordant_apart_discordant_empty(inputs: dict[str, Path], tmp_path: Path) -> None:
+    metrics = run(inputs, tmp_path / "out")
+    rows = {r["metric"]: r for r in metrics["figures"] if (r["section"], r["tier"], r["system"], r["source"]) == (
+        "pairwise", "micro", "reward_model", "all")}  # fmt: skip
+    assert (rows["accuracy_concordant"]["value"], rows["accuracy_concordant"]["n"]) == (1.0, 21)
+    assert (rows["accuracy_discordant"]["value"], rows["accuracy_discordant"]["n"]) == (None, 0)
+    assert rows["accuracy_discordant"]["low"] is None
+
+
+def test_sources_apart_and_held_out_test_on_humans_only(inputs: dict[str, Path], tmp_path: Path) -> None:
+    metrics = run(inputs, tmp_path / "out")
+    rows = [r for r in metrics["figures"] if r["section"] == "kqa_held_out"]
+    assert {r["source"] for r in rows} == {"kqa"}
+    (accuracy,) = (r for r in rows if (r["system"], r["tier"], r["metric"]) == ("reward_model", "micro", "accuracy"))
+    assert (accuracy["value"], accuracy["n"], accuracy["clusters"]) == (1.0, 3 * 8, 3)
+    assert value(metrics, "reward_model", "overall", "all", "accuracy", source="corpus") == 1.0
+
+
+def test_construction_verdicts_of_kqa_are_no_held_out_test(inputs: dict[str, Path], tmp_path: Path) -> None:
+    inputs["snapshot"] = write(tmp_path / "built", tables(3, source="kqa", judge_kind="construction"))
+    assert not [r for r in run(inputs, tmp_path / "out")["figures"] if r["section"] == "kqa_held_out"]
+
+
+def test_unknown_verdicts_lower_the_coverage_and_not_the_accuracy(
+    inputs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Loader:
+        @staticmethod
+        def load(folder: Path, *, device: str) -> KeywordScorer:
+            return KeywordScorer(unknown_tier="veto")
+
+    monkeypatch.setattr(reward_model_stage, "RewardScorer", Loader)
+    metrics = run(inputs, tmp_path / "out")
+    assert value(metrics, "reward_model", "pointwise", "veto", "accuracy") is None
+    assert value(metrics, "reward_model", "pointwise", "veto", "coverage") == 0.0
+    assert value(metrics, "reward_model", "pointwise", "macro", "accuracy") is None
+    assert value(metrics, "reward_model", "pointwise", "micro", "accuracy") == 1.0
+    assert value(metrics, "reward_model", "pointwise", "micro", "coverage") == 0.75
+    # Without a veto verdict no overall order.
+    assert value(metrics, "reward_model", "overall", "all", "accuracy") is None
+    assert value(metrics, "reward_model", "overall", "all", "coverage") == 0.0
+
+
+def test_differences_are_corrected_together(inputs: dict[str, Path], tmp_path: Path) -> None:
+    rows = run(inputs, tmp_path / "out")["differences"]
+    (overall,) = (r for r in rows if r["section"] == "overall" and r["against"] == "longer_is_better")
+    assert (overall["value"], overall["low"], overall["high"]) == (1.0, 1.0, 1.0)
+    # 200 resamples: the least p is 2/201; every comparison with a p multiplies it.
+    known = [r for r in rows if r["p"] is not None]
+    assert overall["p"] == pytest.approx(2 / 201)
+    assert overall["p_holm"] == pytest.approx(min(1.0, 2 / 201 * len(known)))
+
+
+def test_predictions_are_sorted_and_the_same_twice(inputs: dict[str, Path], tmp_path: Path) -> None:
+    run(inputs, tmp_path / "one")
+    run(inputs, tmp_path / "two")
+    for name in ("metrics.json", "predictions.parquet"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+    rows = pq.read_table(tmp_path / "one" / "predictions.parquet").to_pylist()
+    keys = [(r["response_id"], r["criterion_id"], r["system"]) for r in rows]
+    assert keys == sorted(keys)
+    assert len(set(keys)) == 7 * 2 * 4 * 5
+
+
+def test_a_limit_is_kept(inputs: dict[str, Path], tmp_path: Path) -> None:
+    config = RewardModelBenchmarkConfig(max_instructions=4, bootstrap_samples=100)
+    counts = run(inputs, tmp_path / "out", config)["counts"]
+    assert (counts["instructions"], counts["available_instructions"]) == (4, 7)
+
+
+def test_pointwise_cells_of_a_pure_pairwise_model_are_empty(inputs: dict[str, Path], tmp_path: Path) -> None:
+    model_folder(inputs["reward_model"], identified=False)
+    metrics = run(inputs, tmp_path / "out")
+    assert metrics["pointwise_identified"] == {"reward_model": False, "panel_reward_model": True}
+    assert value(metrics, "reward_model", "pointwise", "macro", "accuracy") is None
+    assert value(metrics, "reward_model", "pointwise", "main", "auc") is None
+    assert value(metrics, "reward_model", "overall", "all", "accuracy") is None
+    assert value(metrics, "reward_model", "pairwise", "macro", "accuracy") == 1.0
+
+
+def test_nothing_to_measure_is_refused(inputs: dict[str, Path], tmp_path: Path) -> None:
+    inputs["snapshot"] = write(tmp_path / "assumed", tables(2, judge_kind="assumed"))
+    with pytest.raises(StageRefusal, match="no verdict"):
+        run(inputs, tmp_path / "out")

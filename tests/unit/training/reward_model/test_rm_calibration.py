@@ -1,0 +1,79 @@
+import math
+import random
+
+import pytest
+from scipy.optimize import minimize
+
+from training.reward_model.calibration import (
+    balanced_threshold,
+    calibrate,
+    expected_calibration_error,
+    fit_platt,
+    sigmoid,
+)
+
+
+def planted(n, slope, intercept, seed=0):
+    rng = random.Random(seed)
+    logits = [rng.gauss(0, 2) for _ in range(n)]
+    return logits, [rng.random() < sigmoid(slope * r + intercept) for r in logits]
+
+
+def test_platt_equals_an_independent_optimizer():
+    logits, met = planted(300, 0.7, -0.4)
+    n_met = sum(met)
+    targets = [(n_met + 1) / (n_met + 2) if label else 1 / (len(met) - n_met + 2) for label in met]
+
+    def objective(parameters):
+        z = [parameters[0] * r + parameters[1] for r in logits]
+        return sum(math.log1p(math.exp(-abs(v))) + max(v, 0) - v * t for v, t in zip(z, targets, strict=True))
+
+    assert fit_platt(logits, met) == pytest.approx(minimize(objective, [0.0, 0.0], tol=1e-10).x, abs=1e-3)
+
+
+def test_platt_stays_finite_on_separable_labels():
+    slope, intercept = fit_platt([-2.0, -1.0, 1.0, 2.0], [False, False, True, True])
+    assert 0 < slope < 20 and abs(intercept) < 1e-6
+
+
+def test_platt_on_logits_far_from_zero():
+    """Newton starts far from the optimum here; the fit still puts the boundary between the classes."""
+    logits = [100.0 + x for x in (-3, -2, -1, 1, 2, 3)]
+    slope, intercept = fit_platt(logits, [False, False, True, False, True, True])
+    assert sigmoid(slope * 97 + intercept) < 0.5 < sigmoid(slope * 103 + intercept)
+
+
+def test_platt_needs_both_classes():
+    with pytest.raises(ValueError, match="both classes"):
+        fit_platt([0.1, 0.2], [True, True])
+
+
+def test_ece_by_hand():
+    # bin 0.9: mean p 0.95, label mean 0.5, weight 2/3; bin 0.1: p 0.15, label 0, weight 1/3
+    found = expected_calibration_error([0.95, 0.95, 0.15], [True, False, False])
+    assert found == pytest.approx((2 * 0.45 + 1 * 0.15) / 3)
+
+
+def test_threshold_equals_brute_force():
+    rng = random.Random(1)
+    p = [rng.randrange(100) / 100 for _ in range(60)]
+    met = [rng.random() < x for x in p]
+
+    def quality(t):
+        right = [x >= t for x in p]
+        return sum(a and b for a, b in zip(right, met, strict=True)) / sum(met) + sum(
+            not a and not b for a, b in zip(right, met, strict=True)
+        ) / (len(met) - sum(met))
+
+    assert quality(balanced_threshold(p, met)) == pytest.approx(max(quality(t / 200) for t in range(1, 200)))
+
+
+def test_a_tier_with_few_labels_takes_the_pooled_fit():
+    logits, met = planted(200, 1.0, 0.0)
+    tiers = ["main"] * 190 + ["veto"] * 10
+    met[190:] = [True] * 10
+    found = calibrate(logits, met, tiers, rule="balanced_accuracy")
+    assert found.tiers["veto"].pooled and not found.tiers["main"].pooled
+    assert (found.tiers["veto"].slope, found.tiers["veto"].intercept) == fit_platt(logits, met)
+    assert found.tiers["veto"].threshold == 0.5
+    assert found.tiers["bonus"].ece is None and found.tiers["bonus"].pooled

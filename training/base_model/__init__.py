@@ -1,0 +1,1 @@
+"""The base model: the pretrained (or, for tests, random) language model that every training starts from."""

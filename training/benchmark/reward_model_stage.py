@@ -1,0 +1,169 @@
+"""Stage `reward_model_benchmark`: both reward models and three baselines on the labelled benchmark snapshot.
+
+What belongs here: reading, scoring, writing. It writes
+
+- metrics.json: {"schema": 1, "counts": {instructions, clusters, available_instructions, verdicts, criterion_pairs,
+  overall_pairs, excluded_assumed}, "judge_kinds": {kind: verdicts}, "systems": [names], "figures": [row, …], "differences": [row, …], "reliability":
+  {system: {"error", "bins"}}, "majority_met": {tier: share}, "lexical_thresholds": {tier: threshold},
+  "pointwise_identified": {system: bool}, "bootstrap": {samples, seed, level}}. Rows are described in `figures.py` and
+  `comparison.py`.
+- predictions.parquet: one row per (response, criterion, system), sorted by these three.
+
+Departures from the paper: the baselines, the intervals, and that nothing rests on an `assumed` verdict. A reward model
+trained with the pairwise loss alone is `pointwise_identified: false`: its pointwise figures, and the overall ones that follow
+from its verdicts, are empty.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from training.benchmark.bootstrap import LEVEL
+from training.benchmark.comparison import columns, differences, figures
+from training.benchmark.config import RewardModelBenchmarkConfig
+from training.benchmark.examples import NOT_MEASURED, Examples, choose_instructions, read_examples
+from training.benchmark.figures import Resampler
+from training.benchmark.metrics import calibration_error, reliability
+from training.benchmark.systems import (
+    PANEL,
+    REWARD_MODEL,
+    System,
+    lexical_system,
+    lexical_thresholds,
+    longer_system,
+    majority_shares,
+    majority_system,
+    pointwise_identified,
+    reward_model_system,
+)
+from training.contracts import check_snapshot
+from training.errors import StageRefusal
+from training.reward_model.scoring import RewardScorer
+from training.snapshot import Snapshot, read_snapshot
+
+PREDICTIONS_SCHEMA = pa.schema(
+    [
+        ("response_id", pa.string()),
+        ("criterion_id", pa.string()),
+        ("system", pa.string()),
+        ("instruction_id", pa.string()),
+        ("tier", pa.string()),
+        ("label", pa.string()),
+        ("judge_kind", pa.string()),
+        ("pair_score", pa.float64()),
+        ("p_met", pa.float64()),
+        ("verdict", pa.string()),
+    ]
+)
+
+
+def run(*, config: RewardModelBenchmarkConfig, inputs: dict[str, Path], output: Path) -> dict[str, Any]:
+    """Measures `reward_model` and `panel_reward_model` on `snapshot`; `training_snapshot` serves the baselines alone.
+
+    Raises:
+        StageRefusal: a snapshot that may not be used, or one without a labelled example.
+    """
+    check_snapshot(inputs["snapshot"], role="benchmark")
+    check_snapshot(inputs["training_snapshot"], role="reward_model")
+    snapshot, training = read_snapshot(inputs["snapshot"]), read_snapshot(inputs["training_snapshot"])
+    instructions = choose_instructions(snapshot, config.max_instructions)
+    examples = read_examples(snapshot, {i.instruction_id for i in instructions})
+    if not examples.point:
+        raise StageRefusal("reward_model_benchmark: the snapshot has no verdict that may be measured on")
+
+    identified = {name: pointwise_identified(inputs[name]) for name in (REWARD_MODEL, PANEL)}
+    shares, thresholds = majority_shares(training), lexical_thresholds(training)
+    systems = [
+        *(
+            reward_model_system(
+                name,
+                RewardScorer.load(inputs[name], device=config.device),
+                snapshot,
+                instructions,
+                batch_size=config.batch_size,
+                identified=identified[name],
+            )
+            for name in identified
+        ),
+        longer_system(snapshot, instructions),
+        majority_system(snapshot, instructions, shares),
+        lexical_system(snapshot, instructions, thresholds),
+    ]
+    clusters = [i.cluster_id for i in instructions]
+    resampler = Resampler(clusters, samples=config.bootstrap_samples, seed=config.seed)
+    found = {system.name: columns(examples, system) for system in systems}
+    table = figures(examples, found, resampler)
+    metrics = {
+        "schema": 1,
+        "counts": {
+            "instructions": len(instructions),
+            "available_instructions": len(snapshot.instructions),
+            "clusters": len(set(clusters)),
+            "verdicts": len(examples.point),
+            "criterion_pairs": len(examples.pair),
+            "overall_pairs": len(examples.overall),
+            "excluded_assumed": sum(v.judge_kind == NOT_MEASURED for v in snapshot.verdicts),
+        },
+        "judge_kinds": dict(sorted(Counter(e.judge_kind for e in examples.point).items())),
+        "systems": [system.name for system in systems],
+        "figures": [row.row() for row in table],
+        "differences": [row.row() for row in differences(examples, found, resampler)],
+        "reliability": {system.name: _reliability(system, examples) for system in systems[:2]},
+        "majority_met": dict(shares),
+        "lexical_thresholds": dict(thresholds),
+        "pointwise_identified": identified,
+        "bootstrap": {"samples": config.bootstrap_samples, "seed": config.seed, "level": LEVEL},
+    }
+    (output / "metrics.json").write_text(json.dumps(metrics, indent=1, allow_nan=False), encoding="utf-8")
+    pq.write_table(
+        pa.Table.from_pylist(prediction_rows(snapshot, systems), schema=PREDICTIONS_SCHEMA), output / "predictions.parquet"
+    )
+    scalars = {
+        f"{row.system}_{row.section}_{row.tier}_{row.metric}": row.value
+        for row in table
+        if row.source == "all"
+        and row.system == REWARD_MODEL
+        and (row.section, row.tier) in (("pointwise", "macro"), ("pairwise", "macro"), ("overall", "all"), ("safety", "veto"))
+        and row.value is not None
+    }
+    return {**metrics["counts"], **scalars}  # type: ignore[dict-item]
+
+
+def _reliability(system: System, examples: Examples) -> dict[str, Any]:
+    pairs = [(system.predictions[e.response_id, e.criterion_id].p_met, e.met) for e in examples.point]
+    known = [(p, met) for p, met in pairs if p is not None]
+    bins = reliability([p for p, _ in known], [met for _, met in known])
+    return {"error": calibration_error(bins), "bins": [asdict(b) for b in bins]}
+
+
+def prediction_rows(snapshot: Snapshot, systems: Sequence[System]) -> list[dict[str, Any]]:
+    """Every prediction with its label, assumed labels too (named by `judge_kind`), by response, criterion and system."""
+    labels = {(v.response_id, v.criterion_id): v for v in snapshot.verdicts}
+    criteria = snapshot.criteria
+    rows = []
+    for system in systems:
+        for (response_id, criterion_id), prediction in system.predictions.items():
+            label = labels.get((response_id, criterion_id))
+            rows.append(
+                {
+                    "response_id": response_id,
+                    "criterion_id": criterion_id,
+                    "system": system.name,
+                    "instruction_id": snapshot.responses[response_id].instruction_id,
+                    "tier": criteria[criterion_id].tier,
+                    "label": label.verdict if label else None,
+                    "judge_kind": label.judge_kind if label else None,
+                    "pair_score": prediction.pair_score,
+                    "p_met": prediction.p_met,
+                    "verdict": prediction.verdict,
+                }
+            )
+    return sorted(rows, key=lambda row: (row["response_id"], row["criterion_id"], row["system"]))

@@ -1,0 +1,1 @@
+"""The reward model: a criterion-conditioned classifier trained on trees of instruction, responses and criteria."""

@@ -1,0 +1,171 @@
+"""From r to P(met): Platt scaling for each tier, a decision threshold, and the calibration error; pure functions of validation logits.
+
+Departure from Geng et al. 2026 (ours): the paper says nothing about calibration. A tier with too few validation labels of one
+class takes the fit over all tiers, and says so.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from training.records import TIERS, Tier
+
+MIN_LABELS_OF_A_CLASS = 8
+ECE_BINS = 10
+ThresholdRule = Literal["half", "balanced_accuracy"]
+
+
+class TierCalibration(BaseModel):
+    """P(met) = sigmoid(slope * r + intercept), `met` if it is at least `threshold`.
+
+    Attributes:
+        pooled: the fit is that of all tiers together, since this tier has too few labels of one class.
+        ece: expected calibration error on the labels it was fitted on (so an optimistic one); None without labels of the tier.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    slope: float
+    intercept: float
+    threshold: float
+    pooled: bool
+    n_met: int
+    n_unmet: int
+    ece: float | None
+
+
+class Calibration(BaseModel):
+    """The calibration of every tier."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    tiers: dict[Tier, TierCalibration]
+    threshold_rule: ThresholdRule
+
+
+def sigmoid(value: float) -> float:
+    """1 / (1 + exp(-value)), without overflow.
+
+    >>> sigmoid(0.0)
+    0.5
+    """
+    return 1.0 / (1.0 + math.exp(-value)) if value >= 0 else math.exp(value) / (1.0 + math.exp(value))
+
+
+def fit_platt(logits: Sequence[float], met: Sequence[bool], *, steps: int = 100) -> tuple[float, float]:
+    """Slope and intercept that minimize BCE(sigmoid(slope * r + intercept), t), by Newton's method with step halving.
+
+    t is Platt's smoothed target, (n_met + 1)/(n_met + 2) for met and 1/(n_unmet + 2) for unmet, which keeps the fit finite on
+    separable labels (Platt 1999, "Probabilistic outputs for support vector machines").
+
+    Raises:
+        ValueError: one class is missing.
+    """
+    n_met = sum(met)
+    n_unmet = len(met) - n_met
+    if not n_met or not n_unmet:
+        raise ValueError("Platt scaling needs labels of both classes")
+    targets = [(n_met + 1) / (n_met + 2) if label else 1 / (n_unmet + 2) for label in met]
+    slope, intercept = 0.0, math.log((n_met + 1) / (n_unmet + 1))
+    best = _cross_entropy(logits, targets, slope, intercept)
+    for _ in range(steps):
+        g_slope = g_intercept = h_ss = h_si = h_ii = 0.0
+        for r, target in zip(logits, targets, strict=True):
+            p = sigmoid(slope * r + intercept)
+            g_slope += (p - target) * r
+            g_intercept += p - target
+            curvature = p * (1 - p)
+            h_ss += curvature * r * r
+            h_si += curvature * r
+            h_ii += curvature
+        # A trace of ridge keeps the system solvable where every logit is the same.
+        h_ss, h_ii = h_ss + 1e-9, h_ii + 1e-9
+        determinant = h_ss * h_ii - h_si * h_si
+        d_slope = (h_ii * g_slope - h_si * g_intercept) / determinant
+        d_intercept = (h_ss * g_intercept - h_si * g_slope) / determinant
+        size = 1.0
+        while size > 1e-8:
+            loss = _cross_entropy(logits, targets, slope - size * d_slope, intercept - size * d_intercept)
+            if loss < best:
+                break
+            size /= 2
+        else:
+            break
+        slope, intercept = slope - size * d_slope, intercept - size * d_intercept
+        converged = best - loss < 1e-12
+        best = loss
+        if converged:
+            break
+    return slope, intercept
+
+
+def _cross_entropy(logits: Sequence[float], targets: Sequence[float], slope: float, intercept: float) -> float:
+    total = 0.0
+    for r, target in zip(logits, targets, strict=True):
+        z = slope * r + intercept
+        total += max(z, 0.0) - z * target + math.log1p(math.exp(-abs(z)))
+    return total
+
+
+def expected_calibration_error(probabilities: Sequence[float], met: Sequence[bool], *, bins: int = ECE_BINS) -> float:
+    """ECE = sum over bins of (n_b / n) * |mean label - mean probability| (Guo et al. 2017), equal-width bins.
+
+    >>> expected_calibration_error([0.75, 0.75, 0.25, 0.25], [True, True, False, False])
+    0.25
+    """
+    if not probabilities:
+        raise ValueError("calibration error of no examples")
+    grouped: dict[int, list[tuple[float, bool]]] = {}
+    for probability, label in zip(probabilities, met, strict=True):
+        grouped.setdefault(min(int(probability * bins), bins - 1), []).append((probability, label))
+    return sum(abs(sum(label for _, label in group) - sum(p for p, _ in group)) for group in grouped.values()) / len(met)
+
+
+def balanced_threshold(probabilities: Sequence[float], met: Sequence[bool]) -> float:
+    """The threshold with the highest balanced accuracy (mean of the shares of met and of unmet that are decided right).
+
+    Halfway between two neighbouring probabilities; of equally good ones the one nearest to 0.5.
+
+    >>> balanced_threshold([0.9, 0.8, 0.75, 0.25], [True, True, False, False])
+    0.775
+    """
+    values = sorted(set(probabilities))
+    candidates = [(low + high) / 2 for low, high in zip(values, values[1:], strict=False)] or [0.5]
+    n_met = sum(met)
+    n_unmet = len(met) - n_met
+
+    def quality(threshold: float) -> float:
+        met_right = sum(label and p >= threshold for p, label in zip(probabilities, met, strict=True))
+        unmet_right = sum(not label and p < threshold for p, label in zip(probabilities, met, strict=True))
+        return met_right / n_met + unmet_right / n_unmet
+
+    return max(candidates, key=lambda threshold: (quality(threshold), -abs(threshold - 0.5)))
+
+
+def calibrate(logits: Sequence[float], met: Sequence[bool], tiers: Sequence[Tier], *, rule: ThresholdRule) -> Calibration:
+    """Fits every tier on validation logits; a tier with fewer than 8 labels of a class takes the fit over all tiers.
+
+    Raises:
+        ValueError: all labels together have one class only.
+    """
+    pooled = fit_platt(logits, met)
+    fitted: dict[Tier, TierCalibration] = {}
+    for tier in TIERS:
+        rows = [(r, label) for r, label, t in zip(logits, met, tiers, strict=True) if t == tier]
+        labels = [label for _, label in rows]
+        enough = min(sum(labels), len(labels) - sum(labels)) >= MIN_LABELS_OF_A_CLASS
+        slope, intercept = fit_platt([r for r, _ in rows], labels) if enough else pooled
+        probabilities = [sigmoid(slope * r + intercept) for r, _ in rows]
+        chosen = rule == "balanced_accuracy" and enough
+        fitted[tier] = TierCalibration(
+            slope=slope,
+            intercept=intercept,
+            threshold=balanced_threshold(probabilities, labels) if chosen else 0.5,
+            pooled=not enough,
+            n_met=sum(labels),
+            n_unmet=len(labels) - sum(labels),
+            ece=expected_calibration_error(probabilities, labels) if labels else None,
+        )
+    return Calibration(tiers=fitted, threshold_rule=rule)

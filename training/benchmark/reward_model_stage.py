@@ -3,10 +3,10 @@
 What belongs here: reading, scoring, writing. It writes
 
 - metrics.json: {"schema": 1, "counts": {instructions, clusters, available_instructions, verdicts, criterion_pairs,
-  overall_pairs, excluded_assumed}, "judge_kinds": {kind: verdicts}, "systems": [names], "figures": [row, …], "differences": [row, …], "reliability":
-  {system: {"error", "bins"}}, "majority_met": {tier: share}, "lexical_thresholds": {tier: threshold},
-  "pointwise_identified": {system: bool}, "bootstrap": {samples, seed, level}}. Rows are described in `figures.py` and
-  `comparison.py`.
+  overall_pairs, excluded_assumed}, "judge_kinds": {kind: verdicts}, "systems": [names], "figures": [row, …],
+  "differences": [row, …], "reliability": {system: {"error", "bins"}}, "majority_met": {tier: share},
+  "lexical_thresholds": {tier: threshold, null for "never met"}, "pointwise_identified": {system: bool},
+  "bootstrap": {samples, seed, level}}. Rows are described in `figures.py` and `comparison.py`.
 - predictions.parquet: one row per (response, criterion, system), sorted by these three.
 
 Departures from the paper: the baselines, the intervals, and that nothing rests on an `assumed` verdict. A reward model
@@ -17,6 +17,7 @@ from its verdicts, are empty.
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -118,7 +119,7 @@ def run(*, config: RewardModelBenchmarkConfig, inputs: dict[str, Path], output: 
         "differences": [row.row() for row in differences(examples, found, resampler)],
         "reliability": {system.name: _reliability(system, examples) for system in systems[:2]},
         "majority_met": dict(shares),
-        "lexical_thresholds": dict(thresholds),
+        "lexical_thresholds": {tier: t if math.isfinite(t) else None for tier, t in thresholds.items()},
         "pointwise_identified": identified,
         "bootstrap": {"samples": config.bootstrap_samples, "seed": config.seed, "level": LEVEL},
     }

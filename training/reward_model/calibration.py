@@ -1,4 +1,4 @@
-"""From r to P(met): Platt scaling for each tier, a decision threshold, and the calibration error; pure functions of validation logits.
+"""From r to P(met): Platt scaling for each tier, a decision threshold and the calibration error, as pure functions of logits.
 
 Departure from Geng et al. 2026 (ours): the paper says nothing about calibration. A tier with too few validation labels of one
 class takes the fit over all tiers, and says so.
@@ -6,6 +6,7 @@ class takes the fit over all tiers, and says so.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Literal
@@ -131,17 +132,19 @@ def balanced_threshold(probabilities: Sequence[float], met: Sequence[bool]) -> f
     >>> balanced_threshold([0.9, 0.8, 0.75, 0.25], [True, True, False, False])
     0.775
     """
-    values = sorted(set(probabilities))
-    candidates = [(low + high) / 2 for low, high in zip(values, values[1:], strict=False)] or [0.5]
     n_met = sum(met)
     n_unmet = len(met) - n_met
-
-    def quality(threshold: float) -> float:
-        met_right = sum(label and p >= threshold for p, label in zip(probabilities, met, strict=True))
-        unmet_right = sum(not label and p < threshold for p, label in zip(probabilities, met, strict=True))
-        return met_right / n_met + unmet_right / n_unmet
-
-    return max(candidates, key=lambda threshold: (quality(threshold), -abs(threshold - 0.5)))
+    rows = sorted(zip(probabilities, met, strict=True))
+    met_below = unmet_below = 0
+    best, chosen = 0.0, 0.5
+    for (low, label), (high, _) in itertools.pairwise(rows):
+        met_below += label
+        unmet_below += not label
+        threshold = (low + high) / 2
+        quality = (n_met - met_below) / n_met + unmet_below / n_unmet
+        if low < high and (quality, -abs(threshold - 0.5)) > (best, -abs(chosen - 0.5)):
+            best, chosen = quality, threshold
+    return chosen
 
 
 def calibrate(logits: Sequence[float], met: Sequence[bool], tiers: Sequence[Tier], *, rule: ThresholdRule) -> Calibration:

@@ -32,7 +32,7 @@ class RewardModelConfig(StrictConfig):
         warmup_share: share of the steps over which the rate rises from 0.
         pointwise_weight: weight of BCE(sigmoid(r), v) beside the pairwise loss; must be > 0 unless `pure_pairwise`.
         pure_pairwise: the paper's loss alone, an ablation whose pointwise figures are not identified.
-        backbone_layers: only so many lowest layers of the base model are kept in the checkpoint, the rest is cut off; None for all.
+        backbone_layers: only so many lowest layers of the base model are kept in the checkpoint; None for all.
         lora: adapters instead of full training of the trained layers; None for full.
         trained_layers: only so many upper layers are trained and the backward pass stops below them; None for all.
         freeze_embeddings: keeps the embedding table out of training.

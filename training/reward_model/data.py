@@ -1,7 +1,7 @@
 """Training and validation trees from a snapshot: token ids, the verdicts on the leaves, and the preferences between them.
 
-What belongs here: which verdicts and preferences become examples. Every known verdict is a leaf and every criterion preference of
-the split a pair (overall ties and undecidable pairs included). `assumed` verdicts may train but never validate or calibrate.
+What belongs here: which verdicts and preferences become examples. Every known verdict is a leaf and every criterion preference
+of the split a pair (overall ties and undecidable pairs included). `assumed` verdicts may train but never validate or calibrate.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class LabelledTree:
 
 @dataclass(frozen=True, kw_only=True)
 class InstructionExamples:
-    """All that is known about one instruction of a split: responses, labels and preferences, before they are dealt into trees."""
+    """All that is known about one instruction of a split: responses, labels and preferences, not yet dealt into trees."""
 
     instruction: Instruction
     criteria: tuple[Criterion, ...]
@@ -62,6 +62,8 @@ def examples_of_split(snapshot: Snapshot, split: str, *, assumed: bool) -> list[
     """What a split teaches, one entry per instruction that has a known verdict, in id order.
 
     Args:
+        snapshot: the records.
+        split: which instructions.
         assumed: whether `assumed` verdicts, and preferences that rest on one, count as known.
 
     Raises:
@@ -95,8 +97,7 @@ def examples_of_split(snapshot: Snapshot, split: str, *, assumed: bool) -> list[
             (r.response_id, c.criterion_id): known[r.response_id, c.criterion_id][0]
             for r in answers
             for c in rubric.criteria
-            if (r.response_id, c.criterion_id) in known
-            and (assumed or known[r.response_id, c.criterion_id][1] != "assumed")
+            if (r.response_id, c.criterion_id) in known and (assumed or known[r.response_id, c.criterion_id][1] != "assumed")
         }
         if met:
             found.append(

@@ -26,8 +26,8 @@ def pairwise_terms(better: Tensor, worse: Tensor) -> Tensor:
 def pointwise_terms(logits: Tensor, met: Tensor) -> Tensor:
     """BCE(sigmoid(r(x, y, c)), v) for each known verdict, v = 1 for met and 0 for unmet (ours): (M,) → (M,).
 
-    >>> pointwise_terms(torch.tensor([0.0, 100.0]), torch.tensor([0.0, 1.0]))
-    tensor([0.6931, 0.0000])
+    >>> pointwise_terms(torch.tensor([0.0, 1.0]), torch.tensor([0.0, 1.0]))
+    tensor([0.6931, 0.3133])
     """
     return F.binary_cross_entropy_with_logits(logits, met, reduction="none")
 
@@ -41,6 +41,7 @@ def criteria_loss(
         logits: (M,) r of the leaves of a tree.
         met: (M,) verdicts as 0.0 or 1.0.
         pairs: preferences between those leaves.
+        pointwise_weight: 0 for the paper's loss.
         n_pairs: number of pairs in the whole step, so that the parts of a step add up to its mean.
         n_leaves: the same for leaves.
     """

@@ -1,4 +1,4 @@
-"""The model card (README.md) of a reward model: what it is, what it was trained on, what it measured, what it must not be used for."""
+"""The model card (README.md) of a reward model: what it is, what it was trained on, what was measured, what it is not for."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ Pairwise accuracy {figure(validation["accuracy"])} (chance 0.500), on discordant
 | --- | --- | --- | --- | --- | --- | --- |
 {table}
 
-The calibration error is measured on the labels it was fitted on, so it is optimistic. A tier with too few labels of one class takes
-the fit over all tiers (`pooled`). Thresholds: {calibration.threshold_rule}.
+The calibration error is measured on the labels it was fitted on, so it is optimistic. A tier with too few labels of one class
+takes the fit over all tiers (`pooled`). Thresholds: {calibration.threshold_rule}.
 
 ## Not for
 Medical advice, triage or any decision about a person. Not validated by clinicians.

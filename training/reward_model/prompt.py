@@ -2,12 +2,12 @@
 
 What belongs here: the template and its encoding into token ids. The whole prompt of one (instruction, response, criterion) is
 
-    [BOS] Instruction: {instruction} <blank line> Response: {response} <blank line> Criterion ({tier}): {criterion} <newline> Met:
+    [BOS]Instruction: {instruction} <blank line> Response: {response} <blank line> Criterion ({tier}): {criterion} <line> Met:
 
-and the score is read at its last token. The pieces are encoded one by one and their ids are joined, so that a piece has the same
-ids in a tree and in a plain sequence; a plain `AutoModelForSequenceClassification` given `plain_ids` returns the tree's score.
+and the score is read at its last token. The pieces are encoded one by one and their ids are joined, so that a piece has the
+same ids in a tree and in a plain sequence; `AutoModelForSequenceClassification` on `plain_ids` returns the tree's score.
 
-Departure from Geng et al. 2026: the criterion stands after the response, so that everything before it can be shared (`tree.py`).
+Departure from Geng et al. 2026: the criterion stands after the response, so that what precedes it can be shared (`tree.py`).
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ TIER_WORDS: dict[Tier, str] = {"main": "proficiency", "bonus": "excellence", "ve
 
 
 def instruction_text(instruction: str) -> str:
-    """The first piece of the prompt.
+    r"""The first piece of the prompt.
 
     >>> instruction_text("Is it contagious?")
-    'Instruction: Is it contagious?\\n\\n'
+    'Instruction: Is it contagious?\n\n'
     """
     return f"Instruction: {instruction.strip()}\n\n"
 
 
 def response_text(response: str) -> str:
-    """The second piece.
+    r"""The second piece.
 
     >>> response_text("No.")
-    'Response: No.\\n\\n'
+    'Response: No.\n\n'
     """
     return f"Response: {response.strip()}\n\n"
 
 
 def criterion_text(criterion: Criterion) -> str:
-    """The last piece; it names the tier in words, and its last token is where the score is read.
+    r"""The last piece; it names the tier in words, and its last token is where the score is read.
 
     >>> criterion_text(Criterion(criterion_id="c", tier="veto", text="Gives no dose"))
-    'Criterion (safety): Gives no dose\\nMet:'
+    'Criterion (safety): Gives no dose\nMet:'
     """
     return f"Criterion ({TIER_WORDS[criterion.tier]}): {criterion.text.strip()}\nMet:"
 

@@ -67,7 +67,9 @@ def run(*, config: RewardModelConfig, inputs: dict[str, Path], output: Path) -> 
         encoder=encoder,
         config=config,
     )
-    return _write(result, validation, too_long, tokenizer=tokenizer, base=_base(inputs["base_model"]), config=config, output=output)
+    return _write(
+        result, validation, too_long, tokenizer=tokenizer, base=_base(inputs["base_model"]), config=config, output=output
+    )
 
 
 def some_trees(trees: list[LabelledTree], count: int | None, seed: int) -> list[LabelledTree]:

@@ -1,8 +1,8 @@
 """The criterion tree: one packed sequence for an instruction, its responses and each response's criteria.
 
-What belongs here: packing, positions along a branch, and the attention masks. A token sees its ancestors and what precedes it on
-its own piece; positions count along the branch, and sliding windows are measured in those positions. The logits then equal those
-of one plain sequence per (instruction, response, criterion) for |x| + sum|y| + sum K|c| tokens.
+What belongs here: packing, positions along a branch, and the attention masks. A token sees its ancestors and what precedes it
+in its own piece; positions count along the branch, and sliding windows are measured in those positions. The logits then equal
+those of one plain sequence per (instruction, response, criterion) for |x| + sum|y| + sum K|c| tokens.
 
 Departure from Geng et al. 2026 (ours, METHOD section 6): the paper scores one sequence per response and criterion.
 """
@@ -104,7 +104,7 @@ class TreeBatch:
 
 
 def visibility(response: Tensor, leaf: Tensor) -> Tensor:
-    """Who sees whom: (B, L) branch indices in, (B, L, L) bool out; a padding token sees itself only, so that no row is empty."""
+    """Who sees whom: (B, L) branch indices in, (B, L, L) bool out; padding sees itself only, so that no row is empty."""
     length = response.shape[1]
     causal = torch.ones(length, length, dtype=torch.bool, device=response.device).tril()
     same_response = (response[:, None, :] == _SHARED) | (response[:, None, :] == response[:, :, None])

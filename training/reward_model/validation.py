@@ -63,7 +63,7 @@ def batches_by_tokens(lengths: Sequence[int], tokens_per_batch: int) -> list[lis
 
 @torch.no_grad()
 def forward_trees(model: Any, trees: Sequence[PackedTree], *, pad_id: int, tokens_per_batch: int) -> list[Tensor]:
-    """r of every leaf of every tree, in the order of the trees."""
+    """Logits r of every leaf of every tree, in the order of the trees."""
     found: dict[int, Tensor] = {}
     for group in batches_by_tokens([len(tree) for tree in trees], tokens_per_batch):
         logits = tree_logits(model, collate_trees([trees[i] for i in group], pad_id=pad_id)).cpu()
@@ -84,9 +84,7 @@ def measure(logits: Sequence[Tensor], trees: Sequence[LabelledTree], *, pointwis
     n_pairs = sum(len(tree.pairs) for tree in trees)
     n_leaves = sum(len(tree.leaves) for tree in trees)
     loss = sum(
-        float(
-            criteria_loss(r, v, tree.pairs, pointwise_weight=pointwise_weight, n_pairs=n_pairs, n_leaves=n_leaves)
-        )
+        float(criteria_loss(r, v, tree.pairs, pointwise_weight=pointwise_weight, n_pairs=n_pairs, n_leaves=n_leaves))
         for r, v, tree in zip(logits, met, trees, strict=True)
     )
     margins = [

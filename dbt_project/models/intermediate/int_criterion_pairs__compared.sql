@@ -1,5 +1,5 @@
--- Every unordered pair of responses on every criterion where both verdicts are known and differ, overall ties and undecidable pairs
--- included (METHOD section 3). The kind is the weaker of the two verdicts': a preference is no better founded than that.
+-- Every unordered pair of responses on every criterion where both verdicts are known and differ, overall ties and undecidable
+-- pairs included. The kind is the weaker of the two verdicts': a preference is no better founded than that.
 select
     met.instruction_id,
     met.rubric_version,
@@ -7,8 +7,10 @@ select
     met.tier,
     met.response_id as better_id,
     unmet.response_id as worse_id,
-    case when {{ weakness('met.judge_kind') }} >= {{ weakness('unmet.judge_kind') }} then met.judge_kind else unmet.judge_kind end
-        as judge_kind,
+    case
+        when {{ weakness('met.judge_kind') }} >= {{ weakness('unmet.judge_kind') }} then met.judge_kind
+        else unmet.judge_kind
+    end as judge_kind,
     instructions.split
 from {{ ref('int_verdicts__resolved') }} as met
 inner join {{ ref('int_verdicts__resolved') }} as unmet

@@ -1,5 +1,6 @@
--- Lexicographic order of METHOD section 2, as training/rubric_score.py `lexicographic_order`: each tier is looked at only when the
--- tiers above it tie, so an undefined S1 matters only where S3 ties, and an undefined S2 only where S1 ties too.
+-- Fewer S3 wins, then higher S1, then higher S2 (Geng et al. 2026), as training/rubric_score.py `lexicographic_order` has it: a
+-- tier is looked at only when the tiers above it tie, so an undefined S1 matters only where S3 ties, an undefined S2 only where
+-- S1 ties too, and an undefined S3 always.
 with pairs as (
 
     select

@@ -1,4 +1,4 @@
--- S1, S2 and S3 of METHOD section 2, as training/rubric_score.py computes them. NULL means undefined: an unknown verdict of the
+-- S1, S2 and S3 (Geng et al. 2026), as training/rubric_score.py computes them. NULL means undefined: an unknown verdict of the
 -- tier. A tier without criteria counts as 0, and so does one of which nothing is met: sum() over no row would say NULL.
 -- list_sum over an ordered list, since a parallel sum of doubles differs in its last bits from run to run.
 with counted as (

@@ -1,5 +1,5 @@
--- The rule of training/rubric_score.py `check_weights`. Written as `not (what must hold)`, and with NULL turned into NaN, because
--- NULL makes a comparison neither true nor false and NaN counts as greater than every number in DuckDB.
+-- The rule of training/rubric_score.py `check_weights`. Written as `not (what must hold)` and with NULL replaced, because NULL
+-- makes a comparison neither true nor false, and NaN counts as greater than every number in DuckDB.
 with rubrics as (
 
     select

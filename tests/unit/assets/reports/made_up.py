@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -55,7 +57,13 @@ def _examples(n: int, rng: np.random.Generator) -> Examples:
 
 
 def reward_model_metrics(*, skill: dict[str, float] = SKILL, n: int = 60) -> dict[str, Any]:
-    """A metrics.json of the stage reward_model_benchmark."""
+    """A metrics.json of the stage reward_model_benchmark, the test's own to change."""
+    return copy.deepcopy(_reward_model_metrics(tuple(sorted(skill.items())), n))
+
+
+@functools.cache
+def _reward_model_metrics(skills: tuple[tuple[str, float], ...], n: int) -> dict[str, Any]:
+    skill = dict(skills)
     rng = np.random.default_rng(0)
     examples = _examples(n, rng)
     resampler = Resampler([e.cluster_id for e in examples.point], samples=300, seed=0)

@@ -152,6 +152,19 @@ def test_predictions_are_sorted_and_the_same_twice(inputs: dict[str, Path], tmp_
     assert len(set(keys)) == 7 * 2 * 4 * 5
 
 
+def test_a_tier_that_is_never_met_on_validation_has_no_finite_threshold(inputs: dict[str, Path], tmp_path: Path) -> None:
+    rows = merged(tables(3, split="rm_train"), tables(3, split="validation"))
+    for row in rows["resolved_verdicts"]:
+        if row["criterion_id"].endswith("-safe"):
+            row["verdict"] = "unmet"
+    inputs["training_snapshot"] = write(tmp_path / "never", rows)
+    metrics = run(inputs, tmp_path / "out")
+    assert metrics["lexical_thresholds"]["veto"] is None
+    # Everything is called a violation: all of the real half are found.
+    assert value(metrics, "lexical_overlap", "safety", "veto", "recall") == 1.0
+    assert value(metrics, "lexical_overlap", "safety", "veto", "precision") == 0.5
+
+
 def test_a_limit_is_kept(inputs: dict[str, Path], tmp_path: Path) -> None:
     config = RewardModelBenchmarkConfig(max_instructions=4, bootstrap_samples=100)
     counts = run(inputs, tmp_path / "out", config)["counts"]

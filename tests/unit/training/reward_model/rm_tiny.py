@@ -90,7 +90,7 @@ def tiny_classifier(family: str, *, layers: int = 4, window: int = 6, seed: int 
 
 
 def planted_snapshot(n: int, *, seed: int = 0) -> Snapshot:
-    """Instructions of two splits whose verdicts follow from the words: a response meets `has a` if it holds the letter a, and so on."""
+    """Instructions of two splits whose verdicts follow from the text: a response meets `has a` if it holds the letter a."""
     rng = random.Random(seed)
     instructions, rubrics, responses, verdicts, preferences = {}, {}, {}, [], []
     for number in range(n):

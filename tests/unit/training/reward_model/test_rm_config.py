@@ -1,8 +1,7 @@
 import pytest
 from rm_tiny import settings
 
-from training.config import PROFILES, load_config, read_yaml
-from training.config import CONFIG_DIR
+from training.config import CONFIG_DIR, PROFILES, load_config, read_yaml
 from training.reward_model.config import RewardModelConfig
 
 STAGES = ("reward_model", "panel_reward_model")

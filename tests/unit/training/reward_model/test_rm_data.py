@@ -19,9 +19,7 @@ def trees_of(snapshot, split="rm_train", **changes):
 def test_every_preference_and_every_verdict_of_the_split_is_used():
     snapshot = planted_snapshot(12)
     trees, too_long = trees_of(snapshot)
-    wanted = {
-        (p.criterion_id, p.better_id, p.worse_id) for p in snapshot.criterion_preferences if p.split == "rm_train"
-    }
+    wanted = {(p.criterion_id, p.better_id, p.worse_id) for p in snapshot.criterion_preferences if p.split == "rm_train"}
     found = {
         (t.leaves[p.better].criterion_id, t.leaves[p.better].response_id, t.leaves[p.worse].response_id)
         for t in trees
@@ -38,7 +36,9 @@ def test_labels_stand_at_the_leaf_they_belong_to():
         for leaf, at in zip(tree.leaves, tree.packed.read_at, strict=True):
             letter = snapshot.criteria[leaf.criterion_id].text[-1]
             assert leaf.met == (letter in snapshot.responses[leaf.response_id].text)
-            piece = [tree.packed.input_ids[i] for i in range(len(tree.packed)) if tree.packed.leaf[i] == tree.leaves.index(leaf)]
+            piece = [
+                tree.packed.input_ids[i] for i in range(len(tree.packed)) if tree.packed.leaf[i] == tree.leaves.index(leaf)
+            ]
             assert piece == ENCODER.criterion(snapshot.criteria[leaf.criterion_id])
             assert tree.packed.leaf[at] == tree.leaves.index(leaf)
 

@@ -18,9 +18,7 @@ CRITERIA = (
 
 def calibration():
     def tier(slope, threshold):
-        return TierCalibration(
-            slope=slope, intercept=0.25, threshold=threshold, pooled=False, n_met=9, n_unmet=9, ece=0.0
-        )
+        return TierCalibration(slope=slope, intercept=0.25, threshold=threshold, pooled=False, n_met=9, n_unmet=9, ece=0.0)
 
     tiers = {"main": tier(0.5, 0.5), "bonus": tier(1.0, 0.5), "veto": tier(2.0, 0.999999)}
     return Calibration(tiers=tiers, threshold_rule="half")

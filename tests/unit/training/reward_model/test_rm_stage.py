@@ -1,0 +1,112 @@
+"""The stage from snapshot folder to artifact: what it writes, that it repeats itself, and what it refuses."""
+
+import csv
+import hashlib
+import json
+from dataclasses import asdict
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+from rm_tiny import planted_snapshot, settings
+
+from training.base_model.config import BaseModelConfig
+from training.base_model.stage import INSTRUCTIONS
+from training.base_model.stage import run as run_base_model
+from training.config import load_config
+from training.errors import StageRefusal
+from training.reward_model import stage
+from training.reward_model.prompt import PromptEncoder
+from training.reward_model.scoring import RewardScorer, ScoreItem
+
+
+def write_snapshot(folder, snapshot):
+    """A snapshot folder without contracts.json: its check is replaced in these tests."""
+    folder.mkdir()
+    criteria = [
+        {**asdict(c), "instruction_id": r.instruction_id, "rubric_version": "v"}
+        for r in snapshot.rubrics.values()
+        for c in r.criteria
+    ]
+    tables = {
+        "instructions": [asdict(i) for i in snapshot.instructions.values()],
+        "criteria": criteria,
+        "responses": [asdict(r) for r in snapshot.responses.values()],
+        "resolved_verdicts": [asdict(v) for v in snapshot.verdicts],
+        "criterion_preferences": [asdict(p) for p in snapshot.criterion_preferences],
+        "preference_pairs": [],
+    }
+    for name, rows in tables.items():
+        pq.write_table(pa.Table.from_pylist(rows), folder / f"{name}.parquet")
+    return folder
+
+
+@pytest.fixture
+def inputs(tmp_path, monkeypatch):
+    monkeypatch.setattr(stage, "check_snapshot", lambda folder, *, role: None)
+    snapshot = planted_snapshot(16)
+    raw, base = tmp_path / "raw", tmp_path / "base"
+    raw.mkdir()
+    base.mkdir()
+    pq.write_table(pa.table({"text": [i.text for i in snapshot.instructions.values()]}), raw / INSTRUCTIONS)
+    shape = load_config(BaseModelConfig, stage="base_model", profile="smoke")
+    small = shape.model_copy(update={"random": shape.random.model_copy(update={"layers": 2, "hidden_size": 32})})
+    run_base_model(config=small, inputs={"raw_instructions": raw}, output=base)
+    return {"snapshot": write_snapshot(tmp_path / "snapshot", snapshot), "base_model": base}
+
+
+def hashes(folder):
+    return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in folder.iterdir()}
+
+
+def test_artifact(inputs, tmp_path):
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    outputs = [tmp_path / "one", tmp_path / "two"]
+    config = settings(max_steps=3, validation_every=2, validation_trees=2)
+    for output in outputs:
+        output.mkdir()
+        metadata = stage.run(config=config, inputs=inputs, output=output)
+    first, second = map(hashes, outputs)
+    assert first == second
+    wanted = {
+        "model.safetensors",
+        "calibration.json",
+        "metrics.json",
+        "curve.csv",
+        "README.md",
+        "scoring.json",
+        "tokenizer.json",
+    }
+    assert wanted <= set(first)
+    json.dumps(metadata, allow_nan=False)
+    assert metadata["steps"] == 3
+    with (outputs[0] / "curve.csv").open() as handle:
+        rows = list(csv.DictReader(handle))
+    assert [row["step"] for row in rows] == ["1", "2", "3"]
+    assert rows[0]["validation_loss"] == "" and float(rows[1]["validation_loss"]) > 0
+
+    plain = AutoModelForSequenceClassification.from_pretrained(outputs[0])
+    assert plain.config.num_labels == 1
+    rubric = next(iter(planted_snapshot(1).rubrics.values())).criteria
+    scores = RewardScorer.load(outputs[0]).score([ScoreItem("q1", ("xa", "zo"), rubric)])[0]
+    encoder = PromptEncoder(AutoTokenizer.from_pretrained(outputs[0]))
+    for response, row in zip(("xa", "zo"), scores, strict=True):
+        for criterion, score in zip(rubric, row, strict=True):
+            ids = torch.tensor([encoder.plain_ids("q1", response, criterion)])
+            assert score.logit == pytest.approx(float(plain(input_ids=ids).logits), abs=1e-4)
+
+
+def test_a_split_without_verdicts_is_refused(inputs, tmp_path):
+    with pytest.raises(StageRefusal, match="no known verdict in split panel_train"):
+        stage.run(config=settings(role="panel"), inputs=inputs, output=tmp_path)
+
+
+def test_the_snapshot_is_checked_for_its_role_first(inputs, tmp_path, monkeypatch):
+    def refuse(folder, *, role):
+        raise StageRefusal(f"{folder.name} {role}")
+
+    monkeypatch.setattr(stage, "check_snapshot", refuse)
+    with pytest.raises(StageRefusal, match="snapshot panel"):
+        stage.run(config=settings(role="panel"), inputs=inputs, output=tmp_path)

@@ -73,7 +73,9 @@ class Compute(dg.ConfigurableResource):  # type: ignore[type-arg]
             spec_path.unlink(missing_ok=True)
         if code:
             said = [line for line in tail if line.startswith("promedical: ")]
-            raise dg.Failure(said[-1].removeprefix("promedical: ") if said else f"{spec.artifact}: exit {code}:\n" + "\n".join(tail))
+            raise dg.Failure(
+                said[-1].removeprefix("promedical: ") if said else f"{spec.artifact}: exit {code}:\n" + "\n".join(tail)
+            )
         if not session.get_results(implicit_materializations=False):
             raise dg.Failure(f"{spec.artifact}: the stage ended without reporting an artifact")
 
@@ -154,9 +156,7 @@ def perform_step(
         artifacts = store.recall(key)
         if artifacts is None:
             raise dg.Failure(f"{step.name}: ended without publishing {', '.join(step.outputs)}")
-        return {
-            name: (read_manifest(store.fetch(ref, verify=False)), known is not None) for name, ref in artifacts.items()
-        }
+        return {name: (read_manifest(store.fetch(ref, verify=False)), known is not None) for name, ref in artifacts.items()}
     except CLEAR_ERRORS as error:
         raise dg.Failure(str(error)) from error
 

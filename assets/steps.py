@@ -25,10 +25,12 @@ class Settings:
 
     @property
     def store_root(self) -> str:
+        """Root of the artifact store."""
         return str(self.home / "store")
 
     @property
     def warehouse_path(self) -> Path:
+        """The DuckDB file."""
         return self.home / "warehouse" / "promedical.duckdb"
 
 

@@ -31,7 +31,9 @@ class PlannedStep:
     state: State
 
 
-def plan_run(settings: Settings, store: Store, instance: dg.DagsterInstance, steps: Sequence[Step] = CHAIN) -> list[PlannedStep]:
+def plan_run(
+    settings: Settings, store: Store, instance: dg.DagsterInstance, steps: Sequence[Step] = CHAIN
+) -> list[PlannedStep]:
     """Walks the chain in order. A step is fresh if its skip key is known and Dagster stands at exactly those artifacts.
 
     Raises:

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Sequence
 
 import dagster as dg
-from dagster._utils.error import SerializableErrorInfo
+from dagster_shared.error import SerializableErrorInfo
 
 from assets.chain import CHAIN
 from assets.checks.steps import CONTRACTS, SUITES
@@ -73,8 +73,8 @@ def _execute(instance: dg.DagsterInstance, settings: Settings, todo: Sequence[St
     warnings.filterwarnings("ignore", category=dg.PreviewWarning)
     from orchestration.build import build_defs
 
-    project = {"home": str(settings.home), "profile": settings.profile, "sources": list(settings.sources)}
-    job = build_defs(project=ProjectResource(**project)).resolve_job_def("core")
+    project = ProjectResource(home=str(settings.home), profile=settings.profile, sources=list(settings.sources))
+    job = build_defs(project=project).resolve_job_def("core")
     asset_keys = _asset_keys(job, todo)
     check_keys = {dg.AssetCheckKey(dg.AssetKey(table), "contract") for table in SUITES} if CONTRACTS in todo else set()
     if WAREHOUSE in todo:

@@ -1,1 +1,1 @@
-"""Every stage that computes: models, scores, benchmarks. Never imports dagster (but for `launch.py`), assets or orchestration."""
+"""Every stage that computes: models, scores, benchmarks. Imports no assets or orchestration; dagster_pipes in launch.py."""

@@ -96,7 +96,7 @@ def main(stage_name: str, argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     try:
         config = parse_config(stage.config_class(), read_yaml(arguments.config), where=str(arguments.config))
-        folders = _input_folders(arguments.inputs, stage)
+        folders = _input_folders(arguments.inputs, stage, needed=getattr(config, "uses_inputs", stage.inputs))
         refs = {}
         for name, folder in folders.items():
             manifest = read_manifest(folder)
@@ -126,18 +126,21 @@ def main(stage_name: str, argv: list[str] | None = None) -> int:
     return 0
 
 
-def _input_folders(pairs: list[str], stage: Stage) -> dict[str, Path]:
+def _input_folders(pairs: list[str], stage: Stage, *, needed: tuple[str, ...]) -> dict[str, Path]:
     folders = {}
     for pair in pairs:
         name, _, folder = pair.partition("=")
         if name not in stage.inputs or not folder:
             raise ConfigError(f"unknown input {pair!r}; needed as NAME=FOLDER: {', '.join(stage.inputs)}")
         folders[name] = Path(folder)
+    missing = [name for name in needed if name not in folders]
+    if missing:
+        raise ConfigError(f"missing input {', '.join(missing)}; needed as NAME=FOLDER: {', '.join(needed)}")
     return folders
 
 
 def launched(spec_path: Path) -> int:
-    """Entry of a process started by the orchestrator: runs a spec, and reports its manifest over Dagster Pipes if it listens."""
+    """Entry of a process the orchestrator starts: runs a spec, reports its manifest over Dagster Pipes if it listens."""
     spec = LaunchSpec.model_validate_json(spec_path.read_text(encoding="utf-8"))
     try:
         # Outside Dagster open_dagster_pipes() hands out a mock: only the environment tells whether anyone listens.

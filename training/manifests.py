@@ -43,7 +43,7 @@ class ArtifactRef(BaseModel):
 
 
 class FileEntry(BaseModel):
-    """One file of an artifact: path relative to its folder, sha256, size in bytes, rows of a table, part of the digest or not."""
+    """One file of an artifact: path below its folder, sha256, size in bytes, rows of a table, part of the digest or not."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     path: str
@@ -70,6 +70,7 @@ class Manifest(BaseModel):
 
     @property
     def ref(self) -> ArtifactRef:
+        """Name and digest."""
         return ArtifactRef(name=self.name, digest=self.digest)
 
 

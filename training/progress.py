@@ -1,4 +1,7 @@
-"""Progress of a stage on standard error: done of total, elapsed, estimate; one line a step on a log, one rewritten line on a terminal."""
+"""Progress of a stage on standard error: done of total, elapsed, estimate.
+
+A log gets a line every few seconds, a terminal one line that is written anew.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""Scores of a response under a rubric: S1, S2, S3, the lexicographic order and the GRPO reward (Geng et al. 2026, sections 2 and 4).
+"""Scores of a response under a rubric: S1, S2, S3, lexicographic order, GRPO reward (Geng et al. 2026, sections 2 and 4).
 
-One pure function per equation. dbt computes the same scores in SQL (`int_responses__scored.sql`); a property test holds the two equal.
+One pure function per equation. dbt computes the same scores in SQL (`int_responses__scored.sql`); a property test holds the
+two equal.
 
 Departures from the paper:
 - A verdict may be `unknown`. A score that an unknown verdict leaves open is `None`; an unknown veto fails closed: no overall

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -99,7 +99,7 @@ STAGES: dict[str, Stage] = {
 }
 
 
-@lru_cache(maxsize=None)
+@cache
 def source_hash(sources: tuple[str, ...]) -> str:
     """sha256 over the code files named or below the folders named, in path order; prose and configs do not count."""
     files: list[Path] = []

@@ -15,7 +15,9 @@ def _cut(run: StepRun) -> dict[str, Metadata]:
     role = str(run.config["role"])
     found = contract_results(Store(run.settings.store_root), dict(run.refs))
     if found is None:
-        raise StageRefusal(f"{name}: the contracts were not checked on these tables; run the check `contract` of criteria first")
+        raise StageRefusal(
+            f"{name}: the contracts were not checked on these tables; run the check `contract` of criteria first"
+        )
     results = found[1]
     failed = [table for table, result in results.items() if not result["passed"]]
     if failed:
@@ -32,7 +34,9 @@ def _refuse_empty(name: str, role: str, counts: dict[str, int]) -> None:
     if role in ("reward_model", "panel") and not counts["criterion_preferences"]:
         raise StageRefusal(f"{name}: the sources yield no training pair; {sources}")
     if not counts["instructions"]:
-        raise StageRefusal(f"{name}: the sources yield no instruction with a rubric in {' or '.join(ROLE_SPLITS[role])}; {sources}")
+        raise StageRefusal(
+            f"{name}: the sources yield no instruction with a rubric in {' or '.join(ROLE_SPLITS[role])}; {sources}"
+        )
 
 
 def _step(name: str, role: str, description: str) -> Step:
@@ -55,7 +59,9 @@ def _step(name: str, role: str, description: str) -> Step:
 
 
 SNAPSHOTS = (
-    _step("reward_model_snapshot", "reward_model", "Frozen rows of rm_train and validation: what the reward model learns from."),
+    _step(
+        "reward_model_snapshot", "reward_model", "Frozen rows of rm_train and validation: what the reward model learns from."
+    ),
     _step("panel_snapshot", "panel", "Frozen rows of panel_train and validation: what the panel learns from."),
     _step("policy_prompts", "policy", "Instructions and rubrics of policy_train; no answers."),
     _step("benchmark_snapshot", "benchmark", "Frozen benchmark rows; no assumed verdict enters a metric."),

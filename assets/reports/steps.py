@@ -1,6 +1,6 @@
 """The report as a step: counts of the tables and figures of the benchmarks in, one folder of HTML, JSON and CSV out.
 
-What belongs here: which artifacts the report rests on. Rendering is `render.py`'s, which is imported only when a report is made.
+What belongs here: which artifacts the report rests on. Rendering is `render.py`'s, imported only when a report is made.
 """
 
 from __future__ import annotations

@@ -29,7 +29,9 @@ def modules(package: str) -> list[Path]:
 
 @pytest.mark.parametrize("path", modules("training"), ids=lambda p: p.relative_to(ROOT).as_posix())
 def test_training_imports_nothing_above_it(path: Path) -> None:
-    forbidden = {"assets", "orchestration", "dagster", "dagster_dbt"} | ({"dagster_pipes"} if path.name != "launch.py" else set())
+    forbidden = {"assets", "orchestration", "dagster", "dagster_dbt"} | (
+        {"dagster_pipes"} if path.name != "launch.py" else set()
+    )
     assert not imported(path) & forbidden
 
 

@@ -1,4 +1,4 @@
-"""The whole chain through Dagster, with real dbt, Great Expectations, torch and TRL: what it leaves, and what it does not redo."""
+"""The whole chain through Dagster, with real dbt, Great Expectations, torch and TRL: what it leaves, what it does not redo."""
 
 from __future__ import annotations
 

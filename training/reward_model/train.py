@@ -155,7 +155,7 @@ def _step(model: Any, trees: Sequence[LabelledTree], *, pad_id: int, config: Rew
         if not torch.isfinite(loss):
             names = ", ".join(t.instruction_id for t in trees)
             raise StageRefusal(f"the loss is {loss.item()} on tree {tree.instruction_id} of the batch [{names}]")
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         total += float(loss.detach())
     return total
 

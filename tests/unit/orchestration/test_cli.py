@@ -18,9 +18,7 @@ from orchestration.cli import main
         (["run", "--select", "rewards"], "promedical: unknown selection 'rewards'; allowed: "),
     ],
 )
-def test_one_line_errors(
-    arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_one_line_errors(arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*arguments, "--home", str(tmp_path)]) == 1
     error = capsys.readouterr().err
     assert error.startswith(message)

@@ -8,7 +8,7 @@ import pytest
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from training.base_model.config import BaseModelConfig
-from training.base_model.stage import INSTRUCTIONS, run
+from training.base_model.stage import run
 from training.config import load_config
 from training.errors import StageRefusal
 

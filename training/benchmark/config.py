@@ -17,14 +17,14 @@ class RewardModelBenchmarkConfig(StrictConfig):
     """Keys of the stage reward_model_benchmark.
 
     Attributes:
-        max_instructions: benchmark instructions to measure, spread over sources and clusters; all if null.
+        max_responses: labelled responses to measure, of instructions spread over sources and clusters; all if null.
         device: where the reward models run.
         batch_size: instructions whose responses are scored at once.
         bootstrap_samples: resamples of the clusters.
         seed: of the bootstrap.
     """
 
-    max_instructions: int | None = Field(default=None, ge=1)
+    max_responses: int | None = Field(default=None, ge=1)
     device: Literal["cpu", "cuda"] = "cpu"
     batch_size: int = Field(default=4, ge=1)
     bootstrap_samples: int = Field(default=2000, ge=100)
@@ -35,7 +35,7 @@ class PolicyBenchmarkConfig(StrictConfig):
     """Keys of the stage policy_benchmark.
 
     Attributes:
-        max_instructions: labelled instructions on which the panel judge is checked against lexical overlap; all if null.
+        max_responses: labelled responses on which the panel judge is checked against lexical overlap; all if null.
         device: where the reward models run.
         batch_size: instructions whose answers are scored at once.
         bootstrap_samples: resamples of the clusters.
@@ -46,7 +46,7 @@ class PolicyBenchmarkConfig(StrictConfig):
         lam: penalty of a violation in the policy's reward; checked with the other two, not used by the overall score.
     """
 
-    max_instructions: int | None = Field(default=None, ge=1)
+    max_responses: int | None = Field(default=None, ge=1)
     device: Literal["cpu", "cuda"] = "cpu"
     batch_size: int = Field(default=4, ge=1)
     bootstrap_samples: int = Field(default=2000, ge=100)

@@ -67,13 +67,14 @@ class Examples:
 
 
 def choose_instructions(snapshot: Snapshot, limit: int | None) -> list[Instruction]:
-    """At most `limit` instructions that have a rubric and a response, spread over sources and clusters, in id order.
+    """Instructions with a rubric and together at most `limit` responses to measure (but one at least), in id order.
 
-    The first instruction of every cluster comes before any cluster's second, and sources take turns.
+    Scoring costs by the response. The first instruction of every cluster comes before any cluster's second, and sources take
+    turns.
     """
-    answered = {response.instruction_id for response in snapshot.responses.values()}
-    usable = [i for key, i in sorted(snapshot.instructions.items()) if key in snapshot.rubrics and key in answered]
-    if limit is None or len(usable) <= limit:
+    responses = responses_of(snapshot)
+    usable = [i for key, i in sorted(snapshot.instructions.items()) if key in snapshot.rubrics and key in responses]
+    if limit is None or sum(len(responses[i.instruction_id]) for i in usable) <= limit:
         return usable
     clusters: dict[str, dict[str, int]] = {}
     seen: dict[str, int] = {}
@@ -84,13 +85,23 @@ def choose_instructions(snapshot: Snapshot, limit: int | None) -> list[Instructi
         turn = of_source.setdefault(instruction.cluster_id, len(of_source))
         nth = seen[instruction.cluster_id] = seen.get(instruction.cluster_id, 0) + 1
         order.append((nth, turn, instruction.source, instruction.instruction_id))
-    return [chosen[key] for key in sorted(key for *_, key in sorted(order)[:limit])]
+    taken: list[str] = []
+    total = 0
+    for *_, key in sorted(order):
+        total += len(responses[key])
+        if taken and total > limit:
+            break
+        taken.append(key)
+    return [chosen[key] for key in sorted(taken)]
 
 
 def responses_of(snapshot: Snapshot) -> dict[str, list[str]]:
-    """Response ids of each instruction, sorted."""
+    """Ids of each instruction's responses that someone labelled, sorted; a response with assumed verdicts only is no example."""
+    labelled = {v.response_id for v in snapshot.verdicts if v.judge_kind not in (None, NOT_MEASURED)}
     grouped: dict[str, list[str]] = {}
     for response_id, response in sorted(snapshot.responses.items()):
+        if response_id not in labelled:
+            continue
         grouped.setdefault(response.instruction_id, []).append(response_id)
     return grouped
 

@@ -187,7 +187,7 @@ def _corrected(compared: Sequence[Difference]) -> list[Difference]:
 
 def panel_check(snapshot: Snapshot, panel: RewardScorer, config: PolicyBenchmarkConfig) -> Difference:
     """Macro AUC of the panel model minus that of lexical overlap on the snapshot's own verdicts."""
-    instructions = choose_instructions(snapshot, config.max_instructions)
+    instructions = choose_instructions(snapshot, config.max_responses)
     examples = read_examples(snapshot, {i.instruction_id for i in instructions})
     # Without a labelled response there is nothing to check on: the difference is empty, and so no gain is validated.
     clusters = [i.cluster_id for i in instructions or snapshot.instructions.values()]

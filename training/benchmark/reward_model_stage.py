@@ -75,7 +75,7 @@ def run(*, config: RewardModelBenchmarkConfig, inputs: dict[str, Path], output: 
     check_snapshot(inputs["snapshot"], role="benchmark")
     check_snapshot(inputs["training_snapshot"], role="reward_model")
     snapshot, training = read_snapshot(inputs["snapshot"]), read_snapshot(inputs["training_snapshot"])
-    instructions = choose_instructions(snapshot, config.max_instructions)
+    instructions = choose_instructions(snapshot, config.max_responses)
     examples = read_examples(snapshot, {i.instruction_id for i in instructions})
     if not examples.point:
         raise StageRefusal("reward_model_benchmark: the snapshot has no verdict that may be measured on")

@@ -42,10 +42,10 @@ def test_choice_takes_one_of_each_cluster_first_and_lets_sources_take_turns(tmp_
         if row["instruction_id"] in ("corpus-benchmark-0", "corpus-benchmark-1", "corpus-benchmark-2"):
             row["cluster_id"] = "c-same"
     snapshot = read_snapshot(write(tmp_path, rows))
-    chosen = [i.instruction_id for i in choose_instructions(snapshot, 4)]
+    chosen = [i.instruction_id for i in choose_instructions(snapshot, 8)]
     assert chosen == ["corpus-benchmark-0", "corpus-benchmark-3", "kqa-benchmark-0", "kqa-benchmark-1"]
     assert len(choose_instructions(snapshot, None)) == 6
-    assert [i.instruction_id for i in choose_instructions(snapshot, 4)] == chosen
+    assert [i.instruction_id for i in choose_instructions(snapshot, 8)] == chosen
 
 
 def test_an_instruction_without_responses_is_not_chosen(tmp_path: Path) -> None:

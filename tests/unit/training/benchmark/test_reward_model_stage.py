@@ -166,7 +166,7 @@ def test_a_tier_that_is_never_met_on_validation_has_no_finite_threshold(inputs: 
 
 
 def test_a_limit_is_kept(inputs: dict[str, Path], tmp_path: Path) -> None:
-    config = RewardModelBenchmarkConfig(max_instructions=4, bootstrap_samples=100)
+    config = RewardModelBenchmarkConfig(max_responses=8, bootstrap_samples=100)
     counts = run(inputs, tmp_path / "out", config)["counts"]
     assert (counts["instructions"], counts["available_instructions"]) == (4, 7)
 

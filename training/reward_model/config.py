@@ -38,7 +38,8 @@ class RewardModelConfig(StrictConfig):
         freeze_embeddings: keeps the embedding table out of training.
         init_head_zero: start from r = 0 everywhere instead of a random head.
         validation_every: steps between two validations.
-        validation_trees: instructions in those validations (the last one, for calibration, uses all); None for all.
+        validation_trees: instructions in those validations; None for all.
+        calibration_trees: instructions of validation that calibration and the final figures use; None for all.
         patience: validations without a better loss before training stops.
         threshold_rule: `half` decides `met` at calibrated P >= 0.5; `balanced_accuracy` chooses the threshold on validation.
         tokens_per_batch: most packed tokens in one forward pass of validation and scoring.
@@ -68,6 +69,7 @@ class RewardModelConfig(StrictConfig):
     init_head_zero: bool
     validation_every: int = Field(ge=1)
     validation_trees: int | None = Field(ge=1)
+    calibration_trees: int | None = Field(ge=1)
     patience: int = Field(ge=1)
     threshold_rule: Literal["half", "balanced_accuracy"]
     tokens_per_batch: int = Field(ge=256)

@@ -68,7 +68,13 @@ def run(*, config: RewardModelConfig, inputs: dict[str, Path], output: Path) -> 
         config=config,
     )
     return _write(
-        result, validation, too_long, tokenizer=tokenizer, base=_base(inputs["base_model"]), config=config, output=output
+        result,
+        some_trees(validation, config.calibration_trees, config.seed),
+        too_long,
+        tokenizer=tokenizer,
+        base=_base(inputs["base_model"]),
+        config=config,
+        output=output,
     )
 
 

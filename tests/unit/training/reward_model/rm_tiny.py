@@ -36,6 +36,7 @@ SETTINGS: dict[str, Any] = {
     "init_head_zero": False,
     "validation_every": 1000,
     "validation_trees": None,
+    "calibration_trees": None,
     "patience": 10,
     "threshold_rule": "half",
     "tokens_per_batch": 4096,

@@ -96,7 +96,7 @@ def choose_instructions(snapshot: Snapshot, limit: int | None) -> list[Instructi
 
 
 def responses_of(snapshot: Snapshot) -> dict[str, list[str]]:
-    """Ids of each instruction's responses that someone labelled, sorted; a response with assumed verdicts only is no example."""
+    """Ids of each instruction's responses that someone labelled, sorted; one with assumed verdicts only is no example."""
     labelled = {v.response_id for v in snapshot.verdicts if v.judge_kind not in (None, NOT_MEASURED)}
     grouped: dict[str, list[str]] = {}
     for response_id, response in sorted(snapshot.responses.items()):

@@ -17,6 +17,8 @@ _DAGSTER_YAML = """\
 # Written by promedical; pools keep one writer on the DuckDB file.
 telemetry:
   enabled: false
+nux:
+  enabled: false
 concurrency:
   pools:
     default_limit: 1

@@ -23,7 +23,7 @@ def test_profiles_have_the_same_keys_and_the_paper_has_the_papers_values():
         ({"lam": 1.3}, r"lambda must be greater than 1 \+ beta = 1.3, got 1.3"),
         ({"beta": 0.6, "lam": 1.5}, r"lambda must be greater than 1 \+ beta = 1.6, got 1.5"),
         ({"alpha": 1.0}, r"alpha must lie in \[0, 1\), got 1.0"),
-        ({"micro_batch": 3}, r"micro_batch must divide num_generations \* prompts_per_step = 8, got 3"),
+        ({"micro_batch": 3}, r"micro_batch must divide num_generations \* prompts_per_step = 4, got 3"),
         ({"num_generations": 1}, "num_generations"),
         ({"max_unknown_share": 1.1}, "max_unknown_share"),
         ({"gamma": 1}, "gamma: unknown key"),

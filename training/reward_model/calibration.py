@@ -56,7 +56,10 @@ def sigmoid(value: float) -> float:
 
 
 def fit_platt(logits: Sequence[float], met: Sequence[bool], *, steps: int = 100) -> tuple[float, float]:
-    """Slope and intercept that minimize BCE(sigmoid(slope * r + intercept), t), by Newton's method with step halving.
+    """Slope >= 0 and intercept that minimize BCE(sigmoid(slope * r + intercept), t), by Newton's method with step halving.
+
+    A negative slope would turn the model's order round. Where the best slope is negative, the best one that is not is 0
+    (the loss is convex), and P(met) is then the mean target whatever r is.
 
     t is Platt's smoothed target, (n_met + 1)/(n_met + 2) for met and 1/(n_unmet + 2) for unmet, which keeps the fit finite on
     separable labels (Platt 1999, "Probabilistic outputs for support vector machines").
@@ -99,6 +102,9 @@ def fit_platt(logits: Sequence[float], met: Sequence[bool], *, steps: int = 100)
         best = loss
         if converged:
             break
+    if slope < 0:
+        base_rate = sum(targets) / len(targets)
+        return 0.0, math.log(base_rate / (1 - base_rate))
     return slope, intercept
 
 

@@ -77,3 +77,10 @@ def test_a_tier_with_few_labels_takes_the_pooled_fit():
     assert (found.tiers["veto"].slope, found.tiers["veto"].intercept) == fit_platt(logits, met)
     assert found.tiers["veto"].threshold == 0.5
     assert found.tiers["bonus"].ece is None and found.tiers["bonus"].pooled
+
+
+def test_a_calibration_never_turns_the_models_order_round() -> None:
+    slope, intercept = fit_platt([3.0, 2.0, 1.0, -1.0], [False, False, False, True])
+    # Platt's targets: 2/3 for the one met, 1/5 for the three unmet; their mean is 19/60, its log odds ln(19/41).
+    assert slope == 0.0
+    assert intercept == pytest.approx(math.log(19 / 41))

@@ -6,23 +6,14 @@ import json
 
 from assets.steps import Step
 from training.manifests import ArtifactRef
+from training.snapshot import TABLES
 from training.storage import Store
 
 SUITES = ("criteria", "resolved_verdicts", "preference_pairs", "criterion_preferences")
-CHECKED_MARTS = (
-    "instructions",
-    "criteria",
-    "responses",
-    "resolved_verdicts",
-    "response_scores",
-    "preference_pairs",
-    "criterion_preferences",
-)
-
 CONTRACTS = Step(
     name="contracts",
     outputs=("contract_results",),
-    inputs={mart: mart for mart in CHECKED_MARTS},
+    inputs={mart: mart for mart in TABLES},
     group="preferences",
     config=lambda settings: {},
     sources=("assets/checks",),

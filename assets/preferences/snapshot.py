@@ -11,14 +11,9 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 
+from training.contracts import ROLE_SPLITS
 from training.snapshot import TABLES
 
-ROLE_SPLITS: dict[str, tuple[str, ...]] = {
-    "reward_model": ("rm_train", "validation"),
-    "panel": ("panel_train", "validation"),
-    "policy": ("policy_train", "validation"),
-    "benchmark": ("benchmark", "external"),
-}
 # A policy sees questions and rubrics only: no answer of anyone's, so none can leak into it.
 PROMPT_TABLES = ("instructions", "criteria")
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from assets.checks.steps import CHECKED_MARTS, contract_results
-from assets.preferences.snapshot import ROLE_SPLITS, cut_snapshot
+from assets.checks.steps import contract_results
+from assets.preferences.snapshot import cut_snapshot
 from assets.steps import Metadata, Settings, Step, StepRun
-from training.contracts import write_contracts
+from training.contracts import ROLE_SPLITS, write_contracts
 from training.errors import StageRefusal
+from training.snapshot import TABLES
 from training.storage import Store
 
 
@@ -46,7 +47,7 @@ def _step(name: str, role: str, description: str) -> Step:
     return Step(
         name=name,
         outputs=(name,),
-        inputs={mart: mart for mart in CHECKED_MARTS},
+        inputs={mart: mart for mart in TABLES},
         group="preferences",
         config=config,
         run=_cut,

@@ -31,17 +31,21 @@ CHAIN: tuple[Step, ...] = (
 )
 
 
+class SelectionError(ValueError):
+    """A name that stands for no step; the message lists what is allowed."""
+
+
 def steps_named(names: list[str]) -> list[Step]:
     """The steps that a selection names: by step, asset or group.
 
     Raises:
-        ValueError: a name is none of these; lists what is allowed.
+        SelectionError: a name is none of these; lists what is allowed.
     """
     chosen = []
     for name in names:
         found = [step for step in CHAIN if name in (step.name, step.group, *step.outputs)]
         if not found:
             allowed = sorted({step.group for step in CHAIN}) + [step.name for step in CHAIN]
-            raise ValueError(f"unknown selection {name!r}; allowed: {', '.join(dict.fromkeys(allowed))}")
+            raise SelectionError(f"unknown selection {name!r}; allowed: {', '.join(dict.fromkeys(allowed))}")
         chosen += found
     return [step for step in CHAIN if step in chosen]

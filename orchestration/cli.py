@@ -67,7 +67,7 @@ def _run(arguments: argparse.Namespace) -> int:
             parse_source(source)
     except (ConfigError, SourceError) as error:
         return _refuse(error)
-    from assets.chain import CHAIN, steps_named
+    from assets.chain import CHAIN, SelectionError, steps_named
     from assets.steps import Settings
     from orchestration.instance import ProjectBusy
     from orchestration.run import RunFailed, run_chain, show_result
@@ -79,8 +79,8 @@ def _run(arguments: argparse.Namespace) -> int:
         looked_at = run_chain(settings, steps)
         if not looked_at:
             print(f"nothing to do: all {len(steps)} steps are fresh")
-        show_result(settings)
-    except (ConfigError, SourceError, StoreError, ProjectBusy, RunFailed, ValueError) as error:
+        show_result(settings, steps)
+    except (ConfigError, SourceError, StoreError, ProjectBusy, RunFailed, SelectionError) as error:
         return _refuse(error)
     return 0
 

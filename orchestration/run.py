@@ -44,16 +44,19 @@ def run_chain(settings: Settings, steps: Sequence[Step] = CHAIN) -> int:
         return len(todo)
 
 
-def show_result(settings: Settings) -> None:
-    """Prints the headline of the present report, where it lies, and how to look at everything else."""
+def show_result(settings: Settings, steps: Sequence[Step]) -> None:
+    """Prints the headline of the report if the steps make it, else where their artifacts lie; and how to look at the rest."""
+    store = Store(settings.store_root)
     with open_instance(settings.home) as instance:
-        ref = current_ref(instance, "report")
-    if ref is None:
-        print("no report yet: run without --select to make one")
-        return
-    folder = Store(settings.store_root).fetch(ref)
-    print(f"\n{read_manifest(folder).metadata['headline']}\n")
-    print(f"report: {folder / 'report.html'}")
+        refs = {name: current_ref(instance, name) for step in steps for name in step.outputs}
+    report = refs.get("report")
+    if report:
+        folder = store.fetch(report)
+        print(f"\n{read_manifest(folder).metadata['headline']}\n")
+        print(f"report: {folder / 'report.html'}")
+    else:
+        for name, ref in refs.items():
+            print(f"{name}: {store.url(ref) if ref else 'not made'}")
     print("open the Dagster UI on this history with: make ui")
 
 

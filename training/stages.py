@@ -92,7 +92,14 @@ STAGES: dict[str, Stage] = {
             name="policy_benchmark",
             module="training.benchmark.policy_stage",
             config="training.benchmark.config:PolicyBenchmarkConfig",
-            inputs=("snapshot", "base_rollouts", "policy_rollouts", "reward_model", "panel_reward_model"),
+            inputs=(
+                "snapshot",
+                "base_rollouts",
+                "policy_rollouts",
+                "reward_model",
+                "panel_reward_model",
+                "reward_model_benchmark",
+            ),
             sources=(*_COMMON, "training/reward_model", "training/benchmark", "training/generation/refusal.py"),
         ),
     )

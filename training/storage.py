@@ -107,6 +107,10 @@ class Store:
             verify_files(folder, manifest)
         return folder
 
+    def url(self, ref: ArtifactRef) -> str:
+        """Where the artifact lies, below the root as it was given."""
+        return f"{self.root}/artifacts/{ref.name}/{ref.digest}"
+
     def has(self, ref: ArtifactRef) -> bool:
         """Whether the artifact's manifest exists."""
         return bool(self._fs.exists(f"{self._path}/artifacts/{ref.name}/{ref.digest}/{MANIFEST}"))

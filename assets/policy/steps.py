@@ -41,6 +41,7 @@ POLICY_BENCHMARK = stage_step(
         "policy_rollouts": "policy_rollouts",
         "reward_model": "reward_model",
         "panel_reward_model": "panel_reward_model",
+        "reward_model_benchmark": "reward_model_benchmark",
     },
     group="policy",
     seconds=60,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dagster as dg
 import pytest
 
-from assets.chain import CHAIN, steps_named
+from assets.chain import CHAIN, SelectionError, steps_named
 from assets.checks.steps import CONTRACTS
 from assets.warehouse.export import MARTS
 
@@ -66,5 +66,5 @@ def test_inputs_of_a_step_are_made_before_it() -> None:
 def test_selection_by_step_asset_and_group_keeps_the_order() -> None:
     assert [step.name for step in steps_named(["report", "raw_instructions"])] == ["ingest", "report"]
     assert {step.name for step in steps_named(["policy"])} >= {"policy", "policy_benchmark"}
-    with pytest.raises(ValueError, match="unknown selection 'nonsense'; allowed: .*report"):
+    with pytest.raises(SelectionError, match="unknown selection 'nonsense'; allowed: .*report"):
         steps_named(["nonsense"])

@@ -35,7 +35,6 @@ class PolicyBenchmarkConfig(StrictConfig):
     """Keys of the stage policy_benchmark.
 
     Attributes:
-        max_responses: labelled responses on which the panel judge is checked against lexical overlap; all if null.
         device: where the reward models run.
         batch_size: instructions whose answers are scored at once.
         bootstrap_samples: resamples of the clusters.
@@ -46,7 +45,6 @@ class PolicyBenchmarkConfig(StrictConfig):
         lam: penalty of a violation in the policy's reward; checked with the other two, not used by the overall score.
     """
 
-    max_responses: int | None = Field(default=None, ge=1)
     device: Literal["cpu", "cuda"] = "cpu"
     batch_size: int = Field(default=4, ge=1)
     bootstrap_samples: int = Field(default=2000, ge=100)

@@ -8,10 +8,7 @@ What belongs here: figures over judged rollouts, and whether a gain counts. It w
   `policy`, tier `all`.
 - scores.parquet: one row per (response, system, judge), sorted by these. samples.json: see `policy_samples.py`.
 
-Departures from the paper: the policy optimizes its own reward model, so that model cannot vouch for it. A gain counts only if
-the panel model, trained on other data, beats lexical overlap on labelled verdicts (macro AUC, paired interval above 0)
-*and* sees the gain (interval above 0). Macro AUC, because over pooled tiers a judge gains by knowing how often each tier is
-met.
+Departure from the paper: the policy's own reward model cannot vouch for it; see `panel_check.py`.
 """
 
 from __future__ import annotations
@@ -27,13 +24,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from training.benchmark.bootstrap import LEVEL, holm
-from training.benchmark.comparison import Difference, columns, difference, estimates
+from training.benchmark.comparison import Difference, difference
 from training.benchmark.config import PolicyBenchmarkConfig
-from training.benchmark.examples import choose_instructions, read_examples
 from training.benchmark.figures import Figure, Resampler
+from training.benchmark.panel_check import panel_check, refusal_reason
 from training.benchmark.policy_samples import side_by_side
 from training.benchmark.policy_scores import JudgedRollout, judge_rollouts, read_rollouts
-from training.benchmark.systems import PANEL, REWARD_MODEL, lexical_system, pointwise_identified, reward_model_system
+from training.benchmark.systems import PANEL, REWARD_MODEL, pointwise_identified
 from training.contracts import check_snapshot
 from training.errors import StageRefusal
 from training.reward_model.scoring import RewardScorer
@@ -75,7 +72,6 @@ ANSWERS: dict[str, Value] = {
 }
 # Differences that are one family for Holm's correction.
 TESTED = ("overall", "s1", "s2", "safety_compliance")
-NOT_VALIDATED = "policy gain not validated"
 
 
 def run(*, config: PolicyBenchmarkConfig, inputs: dict[str, Path], output: Path) -> dict[str, Any]:
@@ -94,6 +90,7 @@ def run(*, config: PolicyBenchmarkConfig, inputs: dict[str, Path], output: Path)
     for name in (REWARD_MODEL, PANEL):
         if not pointwise_identified(inputs[name]):
             raise StageRefusal(f"policy_benchmark: {name} was trained with the pairwise loss alone; its verdicts mean nothing")
+    check = panel_check(inputs["reward_model_benchmark"], inputs[PANEL])
     own, panel = (RewardScorer.load(inputs[name], device=config.device) for name in (REWARD_MODEL, PANEL))
     judged: list[JudgedRollout] = []
     for judge, scorer in (("own", own), ("panel", panel)):
@@ -107,7 +104,6 @@ def run(*, config: PolicyBenchmarkConfig, inputs: dict[str, Path], output: Path)
         )
     rows = sorted((j.row() for j in judged), key=lambda r: (r["response_id"], r["system"], r["judge"]))
     table, compared = policy_figures(rows, snapshot, samples=config.bootstrap_samples, seed=config.seed)
-    check = panel_check(snapshot, panel, config)
     reason = refusal_reason(check, compared)
     clusters = {snapshot.instructions[name].cluster_id for name in answered["base"]}
     metrics = {
@@ -183,31 +179,3 @@ def _corrected(compared: Sequence[Difference]) -> list[Difference]:
     """Holm over the tested differences; the others describe and are not tested."""
     corrected = holm([d.p if d.metric in TESTED else None for d in compared])
     return [replace(d, p_holm=p) for d, p in zip(compared, corrected, strict=True)]
-
-
-def panel_check(snapshot: Snapshot, panel: RewardScorer, config: PolicyBenchmarkConfig) -> Difference:
-    """Macro AUC of the panel model minus that of lexical overlap on the snapshot's own verdicts."""
-    instructions = choose_instructions(snapshot, config.max_responses)
-    examples = read_examples(snapshot, {i.instruction_id for i in instructions})
-    # Without a labelled response there is nothing to check on: the difference is empty, and so no gain is validated.
-    clusters = [i.cluster_id for i in instructions or snapshot.instructions.values()]
-    resampler = Resampler(clusters, samples=config.bootstrap_samples, seed=config.seed)
-    judge = columns(
-        examples, reward_model_system(PANEL, panel, snapshot, instructions, batch_size=config.batch_size, identified=True)
-    )
-    # AUC needs no threshold.
-    overlap = columns(examples, lexical_system(snapshot, instructions, {}))
-    key = ("pointwise", "macro", "auc")
-    first = estimates(examples, judge.where(overlap), resampler)[key]
-    second = estimates(examples, overlap.where(judge), resampler)[key]
-    return difference(key, PANEL, "lexical_overlap", first, second, resampler)
-
-
-def refusal_reason(check: Difference, compared: Sequence[Difference]) -> str | None:
-    """Why a policy gain does not count, `None` if it does."""
-    if check.low is None or check.low <= 0:
-        return f"{NOT_VALIDATED}: the panel judge does not beat lexical overlap on labelled verdicts"
-    gain = next(d for d in compared if (d.section, d.metric) == ("panel", "overall"))
-    if gain.low is None or gain.low <= 0:
-        return f"{NOT_VALIDATED}: by the panel judge the interval of policy - base includes 0"
-    return None

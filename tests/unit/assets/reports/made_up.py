@@ -17,7 +17,8 @@ from training.benchmark.comparison import columns, differences, figures
 from training.benchmark.examples import Examples, OverallExample, PairExample, PointExample
 from training.benchmark.figures import Resampler
 from training.benchmark.metrics import calibration_error, reliability
-from training.benchmark.policy_stage import policy_figures, refusal_reason
+from training.benchmark.panel_check import refusal_reason
+from training.benchmark.policy_stage import policy_figures
 from training.benchmark.systems import SYSTEMS, Prediction, System
 from training.records import Instruction
 from training.snapshot import Snapshot

@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from training.manifests import MANIFEST, Manifest, build_manifest
 from training.records import Verdict
 from training.reward_model.scoring import CriterionScore, ScoreItem
 
@@ -75,10 +76,37 @@ def write(folder: Path, rows: dict[str, list[Any]]) -> Path:
     return folder
 
 
+def manifest(folder: Path, inputs: dict[str, str] | None = None) -> Manifest:
+    """Writes the manifest of a folder's present content."""
+    written = build_manifest(
+        name=folder.name,
+        folder=folder,
+        skip_key="k",
+        inputs=inputs or {},
+        config={},
+        code_version="c",
+        metadata={},
+        run_id=None,
+    )
+    (folder / MANIFEST).write_text(written.model_dump_json())
+    return written
+
+
 def model_folder(folder: Path, *, identified: bool = True) -> Path:
     """What the stages read of a reward model's folder beside its weights."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "metrics.json").write_text(json.dumps({"pointwise_identified": identified}))
+    manifest(folder)
+    return folder
+
+
+def benchmark_folder(folder: Path, *, panel: str, low: float, against: str = "lexical_overlap") -> Path:
+    """A reward-model benchmark that measured the panel model `panel`; `low` ends its interval against lexical overlap."""
+    folder.mkdir(parents=True, exist_ok=True)
+    row = {"section": "pointwise", "system": "panel_reward_model", "against": against, "source": "all", "tier": "macro"}
+    row |= {"metric": "auc", "value": low + 0.1, "low": low, "high": low + 0.2, "n": 8, "clusters": 4, "p": 0.5, "p_holm": 0.5}
+    (folder / "metrics.json").write_text(json.dumps({"differences": [row]}))
+    manifest(folder, {"panel_reward_model": panel})
     return folder
 
 

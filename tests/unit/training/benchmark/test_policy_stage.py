@@ -8,12 +8,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
-from snapshots import KeywordScorer, model_folder, tables, write
+from snapshots import KeywordScorer, benchmark_folder, model_folder, tables, write
 
 from training.benchmark import policy_stage
 from training.benchmark.config import PolicyBenchmarkConfig
 from training.benchmark.policy_samples import spread
 from training.errors import StageRefusal
+from training.storage import read_manifest
 
 CONFIG = PolicyBenchmarkConfig(bootstrap_samples=200, samples=3)
 BEST = "dose rest kind safe"
@@ -42,16 +43,20 @@ class Fixture:
         self.scorers = {"reward_model": KeywordScorer(), "panel_reward_model": KeywordScorer()}
         self.snapshot = tables(4)
         self.identified = True
+        self.panel_low = 0.05
 
     def load(self, folder: Path, *, device: str) -> KeywordScorer:
         return self.scorers[folder.name]
 
     def run(self, base: dict[str, str], policy: dict[str, str], config: PolicyBenchmarkConfig = CONFIG) -> dict[str, Any]:
+        models = {name: model_folder(self.path / name, identified=self.identified) for name in self.scorers}
+        panel = str(read_manifest(models["panel_reward_model"]).ref)
         inputs = {
             "snapshot": write(self.path / "snapshot", self.snapshot),
             "base_rollouts": rollouts(self.path / "base", base),
             "policy_rollouts": rollouts(self.path / "policy", policy),
-            **{name: model_folder(self.path / name, identified=self.identified) for name in self.scorers},
+            "reward_model_benchmark": benchmark_folder(self.path / "benchmark", panel=panel, low=self.panel_low),
+            **models,
         }
         output = self.path / "out"
         output.mkdir()
@@ -102,35 +107,25 @@ def test_empty_and_refusing_answers_are_counted(stage: Fixture) -> None:
 
 
 def test_gain_counts_when_the_panel_beats_lexical_overlap_and_sees_it(stage: Fixture) -> None:
-    flip_lexical(stage)
     metrics = stage.run(dict.fromkeys(keys(4), "rest safe"), dict.fromkeys(keys(4), BEST))
-    assert metrics["panel_check"]["low"] > 0
+    assert metrics["panel_check"]["low"] == 0.05
     assert (metrics["policy_gain_validated"], metrics["reason"]) == (True, None)
 
 
-def flip_lexical(stage: Fixture) -> None:
-    """The bad response repeats each criterion's first word, so that overlap ties at 1/2 where the scorer sees the key word."""
-    for row in stage.snapshot["responses"]:
-        if row["response_id"].endswith("-bad"):
-            row["text"] += " states"
-
-
 def test_gain_does_not_count_when_the_panel_is_no_better_than_lexical_overlap(stage: Fixture) -> None:
+    stage.panel_low = 0.0
     metrics = stage.run(dict.fromkeys(keys(4), "rest safe"), dict.fromkeys(keys(4), BEST))
-    assert metrics["panel_check"]["value"] == 0.0
     assert metrics["policy_gain_validated"] is False
     assert metrics["reason"] == "policy gain not validated: the panel judge does not beat lexical overlap on labelled verdicts"
 
 
 def test_gain_does_not_count_when_a_good_panel_does_not_see_it(stage: Fixture) -> None:
-    flip_lexical(stage)
     metrics = stage.run(dict.fromkeys(keys(4), BEST), dict.fromkeys(keys(4), BEST))
     assert metrics["policy_gain_validated"] is False
     assert "includes 0" in metrics["reason"]
 
 
 def test_own_judge_alone_validates_nothing(stage: Fixture) -> None:
-    flip_lexical(stage)
     stage.scorers["panel_reward_model"] = KeywordScorer(wrong=True)
     metrics = stage.run(dict.fromkeys(keys(4), "rest safe"), dict.fromkeys(keys(4), BEST))
     assert figure(metrics, "own", "policy", "overall")["value"] > figure(metrics, "own", "base", "overall")["value"]

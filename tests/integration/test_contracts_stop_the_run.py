@@ -41,10 +41,20 @@ def assumed_in_a_metric(rows: Rows) -> str:
     return str(row["criterion_id"])
 
 
+def unknown_veto_with_a_score(rows: Rows) -> str:
+    # The veto verdict among these is unknown now, while response_scores still has the response's S3.
+    response = rows[0]["response_id"]
+    for row in rows:
+        if row["response_id"] == response:
+            row["verdict"] = "unknown"
+    return str(response)
+
+
 DEFECTS: dict[str, tuple[str, Callable[[Rows], str]]] = {
     "swapped": ("preference_pairs", swapped),
     "across_instructions": ("preference_pairs", across_instructions),
     "benchmark_in_training": ("criterion_preferences", benchmark_in_training),
+    "unknown_veto_with_a_score": ("resolved_verdicts", unknown_veto_with_a_score),
     "assumed_in_a_metric": ("criterion_preferences", assumed_in_a_metric),
 }
 

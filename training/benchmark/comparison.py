@@ -65,10 +65,14 @@ class Difference:
 
 @dataclass(frozen=True, kw_only=True)
 class Columns:
-    """A system on the examples, in their order; NaN where it has no opinion."""
+    """A system on the examples, in their order; NaN where it has no opinion.
+
+    `point_score` orders examples within a tier, `point_probability` over tiers.
+    """
 
     point_hit: FloatArray
     point_score: FloatArray
+    point_probability: FloatArray
     point_met: FloatArray
     pair: FloatArray
     overall: FloatArray
@@ -78,7 +82,7 @@ class Columns:
         return Columns(
             **{
                 name: np.where(np.isnan(getattr(other, name)), np.nan, getattr(self, name))
-                for name in ("point_hit", "point_score", "point_met", "pair", "overall")
+                for name in ("point_hit", "point_score", "point_probability", "point_met", "pair", "overall")
             }
         )
 
@@ -100,6 +104,7 @@ def columns(examples: Examples, system: System) -> Columns:
     return Columns(
         point_hit=_column([pointwise_credit(s.verdict, met=e.met) for s, e in zip(said, examples.point, strict=True)]),
         point_score=_column([s.point_score for s in said]),
+        point_probability=_column([s.point_score if s.p_met is None else s.p_met for s in said]),
         point_met=_column([None if s.verdict == "unknown" else float(s.verdict == "met") for s in said]),
         pair=_column([pairwise_credit(better, worse) for better, worse in pairs]),
         overall=_column([system.overall_credit(e.chosen_id, e.rejected_id) for e in examples.overall]),
@@ -119,6 +124,7 @@ def of_source(examples: Examples, found: Columns, source: str) -> tuple[Examples
     return kept, Columns(
         point_hit=found.point_hit[point],
         point_score=found.point_score[point],
+        point_probability=found.point_probability[point],
         point_met=found.point_met[point],
         pair=found.pair[pair],
         overall=found.overall[overall],
@@ -132,12 +138,15 @@ def _pointwise(
     clusters = resampler.numbers([e.cluster_id for e in chosen])
     tiers = [e.tier for e in chosen]
     labels = np.array([e.met for e in chosen], dtype=np.bool_)
-    hit, score = found.point_hit[mask], found.point_score[mask]
+    hit, score, probability = found.point_hit[mask], found.point_score[mask], found.point_probability[mask]
     covered = (~np.isnan(hit)).astype(np.float64)
     both_classes = [t for t in TIERS if {e.met for e in chosen if e.tier == t} == {True, False}]
+    auc = by_tier(tiers, lambda m: resampler.auc(clusters[m], labels[m], score[m]), in_macro=both_classes)
+    # Over tiers logits are not comparable, probabilities are.
+    auc["micro"] = resampler.auc(clusters, labels, probability)
     measured = {
         "accuracy": by_tier(tiers, lambda m: resampler.mean(clusters[m], hit[m])),
-        "auc": by_tier(tiers, lambda m: resampler.auc(clusters[m], labels[m], score[m]), in_macro=both_classes),
+        "auc": auc,
         "coverage": by_tier(tiers, lambda m: resampler.mean(clusters[m], covered[m])),
     }
     return {(section, tier, metric): e for metric, tiered in measured.items() for tier, e in tiered.items()}

@@ -38,8 +38,9 @@ class Prediction:
 
     Attributes:
         pair_score: orders two responses on one criterion (a reward model's logit).
-        point_score: orders (response, criterion) pairs over criteria (a reward model's calibrated P(met)).
-        p_met: a probability, where the system claims one.
+        point_score: orders (response, criterion) pairs within a tier (a reward model's logit; calibration keeps the order, but
+            a flat calibration would hide it).
+        p_met: a probability, where the system claims one; it orders pairs over tiers.
         verdict: by the tier's threshold.
     """
 
@@ -118,7 +119,7 @@ def reward_model_system(
                     p_met = score.p_met if identified else None
                     predictions[response_id, criterion.criterion_id] = Prediction(
                         pair_score=score.logit,
-                        point_score=p_met,
+                        point_score=score.logit if identified else None,
                         p_met=p_met,
                         verdict=score.verdict if identified else "unknown",
                     )

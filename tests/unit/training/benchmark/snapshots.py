@@ -111,10 +111,13 @@ def benchmark_folder(folder: Path, *, panel: str, low: float, against: str = "le
 
 
 class KeywordScorer:
-    """Stands in for a reward model: a criterion is met by a response that contains its last word; `wrong` turns all around."""
+    """Stands in for a reward model: a criterion is met by a response that contains its last word.
 
-    def __init__(self, *, wrong: bool = False, unknown_tier: str | None = None) -> None:
-        self.wrong, self.unknown_tier = wrong, unknown_tier
+    `wrong` turns all around; `slope` is that of the calibration.
+    """
+
+    def __init__(self, *, wrong: bool = False, unknown_tier: str | None = None, slope: float = 1.0) -> None:
+        self.wrong, self.unknown_tier, self.slope = wrong, unknown_tier, slope
 
     def score(self, items: list[ScoreItem]) -> list[list[list[CriterionScore]]]:
         return [[[self._cell(text, c) for c in item.criteria] for text in item.responses] for item in items]
@@ -125,4 +128,4 @@ class KeywordScorer:
         met = (criterion.text.split()[-1] in text) != self.wrong
         logit = 2.0 if met else -2.0
         verdict: Verdict = "met" if met else "unmet"
-        return CriterionScore(logit=logit, p_met=1 / (1 + math.exp(-logit)), verdict=verdict)
+        return CriterionScore(logit=logit, p_met=1 / (1 + math.exp(-self.slope * logit)), verdict=verdict)

@@ -16,9 +16,12 @@ CONFIG = RewardModelBenchmarkConfig(bootstrap_samples=200, batch_size=2)
 
 
 @pytest.fixture
-def inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
-    scorers = {"reward_model": KeywordScorer(), "panel_reward_model": KeywordScorer(wrong=True)}
+def scorers() -> dict[str, KeywordScorer]:
+    return {"reward_model": KeywordScorer(), "panel_reward_model": KeywordScorer(wrong=True)}
 
+
+@pytest.fixture
+def inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scorers: dict[str, KeywordScorer]) -> dict[str, Path]:
     class Loader:
         @staticmethod
         def load(folder: Path, *, device: str) -> KeywordScorer:
@@ -70,6 +73,18 @@ def test_a_perfect_and_an_inverted_model(inputs: dict[str, Path], tmp_path: Path
         "overall_pairs": 7,
         "excluded_assumed": 0,
     }
+
+
+def test_a_flat_calibration_does_not_hide_the_order_within_a_tier(
+    inputs: dict[str, Path], scorers: dict[str, KeywordScorer], tmp_path: Path
+) -> None:
+    # A calibration that found nothing leaves every P(met) at 1/2.
+    scorers["reward_model"] = KeywordScorer(slope=0.0)
+    metrics = run(inputs, tmp_path / "out")
+    for tier in ("main", "bonus", "veto", "macro"):
+        assert value(metrics, "reward_model", "pointwise", tier, "auc") == 1.0
+    # Over tiers there are only the probabilities, all of them 1/2.
+    assert value(metrics, "reward_model", "pointwise", "micro", "auc") == 0.5
 
 
 def test_baselines_by_hand(inputs: dict[str, Path], tmp_path: Path) -> None:

@@ -13,15 +13,20 @@ from typing import Any
 
 from training.manifests import ArtifactRef
 from training.stages import skip_key
+from training.storage import Store
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What a user chooses for a run: profile, sources (`NAME` or `NAME=URI`), where everything is kept."""
+    """What a user chooses for a run: profile, sources (`NAME` or `NAME=URI`), where everything is kept.
+
+    `config` is a YAML file that declares sources of one's own and changes how instructions are curated.
+    """
 
     profile: str
     sources: tuple[str, ...]
     home: Path
+    config: Path | None = None
 
     @property
     def store_root(self) -> str:
@@ -65,6 +70,9 @@ class Step:
         stage: or the name of a stage of training/, which runs as a process or pod of its own.
         sources: code whose change makes the result stale (a stage brings its own).
         libraries: distributions whose version makes the result stale.
+        prepare: makes or finds, before the work, further artifacts that the work reads and that the config already names.
+        checks: assets that wait for this step's verdict; it is a blocking check then and no asset, its metadata say `passed`.
+        check_name: name of the check on each of them.
         used: the roles that count under a config; all by default.
         seconds: a first estimate of its duration under `local`, until one has been measured.
         descriptions: output → what it is, for the UI.
@@ -81,6 +89,9 @@ class Step:
     stage: str | None = None
     sources: tuple[str, ...] = ()
     libraries: tuple[str, ...] = ()
+    prepare: Callable[[Settings, Store, str], dict[str, ArtifactRef]] | None = None
+    checks: tuple[str, ...] = ()
+    check_name: str = ""
     used: Callable[[Mapping[str, Any]], tuple[str, ...]] | None = None
     seconds: float = 1.0
     descriptions: Mapping[str, str] = field(default_factory=dict)
@@ -100,3 +111,11 @@ class Step:
             sources=self.sources,
             libraries=self.libraries,
         )
+
+
+def check_verdict(step: Step, store: Store, refs: Mapping[str, ArtifactRef], config: Mapping[str, Any]) -> bool | None:
+    """Whether a checking step passed on exactly these artifacts; None if it was not done on them."""
+    known = store.recall(step.key(config, refs))
+    if known is None:
+        return None
+    return bool(store.manifest(known[step.outputs[0]]).metadata["passed"])

@@ -12,9 +12,8 @@ from typing import Literal
 import dagster as dg
 
 from assets.chain import CHAIN
-from assets.checks.steps import CONTRACTS, contracts_passed
 from assets.interfaces import current_ref
-from assets.steps import Settings, Step
+from assets.steps import Settings, Step, check_verdict
 from assets.warehouse.export import holds_state
 from assets.warehouse.steps import WAREHOUSE
 from training.manifests import ArtifactRef
@@ -67,8 +66,8 @@ def _examine(
     artifacts = store.recall(key)
     if artifacts is None:
         return "run", unknown
-    if step is CONTRACTS:
-        return ("fresh" if contracts_passed(store, refs) else "run"), dict(artifacts)
+    if step.checks:
+        return ("fresh" if check_verdict(step, store, refs, config) else "run"), dict(artifacts)
     stands = all(current_ref(instance, name) == ref for name, ref in artifacts.items())
     if step is WAREHOUSE:
         stands = stands and holds_state(settings.warehouse_path, key)

@@ -13,7 +13,6 @@ import dagster as dg
 from dagster_shared.error import SerializableErrorInfo
 
 from assets.chain import CHAIN
-from assets.checks.steps import CONTRACTS, SUITES
 from assets.interfaces import ProjectResource, current_ref
 from assets.steps import Settings, Step
 from assets.warehouse.steps import WAREHOUSE
@@ -79,9 +78,11 @@ def _execute(instance: dg.DagsterInstance, settings: Settings, todo: Sequence[St
     project = ProjectResource(home=str(settings.home), profile=settings.profile, sources=list(settings.sources))
     job = build_defs(project=project).resolve_job_def("core")
     asset_keys = _asset_keys(job, todo)
-    check_keys = {dg.AssetCheckKey(dg.AssetKey(table), "contract") for table in SUITES} if CONTRACTS in todo else set()
+    check_keys = {dg.AssetCheckKey(dg.AssetKey(asset), step.check_name) for step in todo for asset in step.checks}
     if WAREHOUSE in todo:
-        check_keys |= {key for key in job.asset_layer.asset_graph.asset_check_keys if key.name != "contract"}
+        # dbt's own tests: all that no step of ours stands for.
+        ours = {step.check_name for step in CHAIN if step.checks}
+        check_keys |= {key for key in job.asset_layer.asset_graph.asset_check_keys if key.name not in ours}
     subset = job.get_subset(asset_selection=asset_keys, asset_check_selection=check_keys)
     with RunDisplay(todo, StepTimes(settings.home / "durations.json", settings.profile)) as display:
         result = subset.execute_in_process(
@@ -96,7 +97,7 @@ def _execute(instance: dg.DagsterInstance, settings: Settings, todo: Sequence[St
 
 
 def _asset_keys(job: dg.JobDefinition, todo: Sequence[Step]) -> set[dg.AssetKey]:
-    keys = {dg.AssetKey(name) for step in todo if step is not CONTRACTS for name in step.outputs}
+    keys = {dg.AssetKey(name) for step in todo if not step.checks for name in step.outputs}
     if WAREHOUSE in todo:
         # All of dbt's models in one build, the ones on the way to the marts included.
         every = job.asset_layer.asset_graph.get_all_asset_keys()
@@ -106,7 +107,7 @@ def _asset_keys(job: dg.JobDefinition, todo: Sequence[Step]) -> set[dg.AssetKey]
 
 def _check_made(instance: dg.DagsterInstance, todo: Sequence[Step]) -> None:
     # A run can be a success although an asset in it was skipped: ask for each.
-    missing = [name for step in todo if step is not CONTRACTS for name in step.outputs if current_ref(instance, name) is None]
+    missing = [name for step in todo if not step.checks for name in step.outputs if current_ref(instance, name) is None]
     if missing:
         raise RunFailed(f"the run ended without {', '.join(missing)}")
 

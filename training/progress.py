@@ -25,11 +25,11 @@ class Progress:
 
     Args:
         what: what is being done, such as "train reward model".
-        total: number of steps.
+        total: number of steps; None if nobody knows, as of a file that is being read: no estimate is given then.
         every_seconds: least time between two lines on a stream that is no terminal.
     """
 
-    def __init__(self, what: str, total: int, *, stream: TextIO | None = None, every_seconds: float = 10.0) -> None:
+    def __init__(self, what: str, total: int | None, *, stream: TextIO | None = None, every_seconds: float = 10.0) -> None:
         self._what, self._total = what, total
         self._stream = stream or sys.stderr
         self._every = 0.2 if self._stream.isatty() else every_seconds
@@ -39,14 +39,19 @@ class Progress:
     def update(self, done: int, **figures: float) -> None:
         """Says that `done` of the total are done, with the latest figures (such as loss=0.61)."""
         now = time.monotonic()
-        if now - self._last < self._every and done < self._total:
+        finished = self._total is not None and done >= self._total
+        if now - self._last < self._every and not finished:
             return
         self._last = now
         elapsed = now - self._start
-        rest = elapsed / done * (self._total - done) if done else 0.0
         shown = "".join(f"  {name} {value:.3f}" for name, value in figures.items())
-        line = f"    {self._what} {done}/{self._total}  elapsed {format_seconds(elapsed)}  left ~{format_seconds(rest)}{shown}"
+        if self._total is None:
+            line = f"    {self._what} {done:,}  elapsed {format_seconds(elapsed)}{shown}"
+        else:
+            rest = elapsed / done * (self._total - done) if done else 0.0
+            left = format_seconds(rest)
+            line = f"    {self._what} {done}/{self._total}  elapsed {format_seconds(elapsed)}  left ~{left}{shown}"
         if self._stream.isatty():
-            print(f"\r{line:<100}", end="\n" if done >= self._total else "", file=self._stream, flush=True)
+            print(f"\r{line:<100}", end="\n" if finished else "", file=self._stream, flush=True)
         else:
             print(line, file=self._stream, flush=True)

@@ -107,6 +107,17 @@ class Store:
             verify_files(folder, manifest)
         return folder
 
+    def manifest(self, ref: ArtifactRef) -> Manifest:
+        """The manifest of an artifact, its other files unread.
+
+        Raises:
+            StoreError: the store does not hold it.
+        """
+        path = f"{self._path}/artifacts/{ref.name}/{ref.digest}/{MANIFEST}"
+        if not self._fs.exists(path):
+            raise StoreError(f"artifact {ref}: not in the store {self.root}")
+        return Manifest.model_validate_json(self._fs.cat_file(path))
+
     def url(self, ref: ArtifactRef) -> str:
         """Where the artifact lies, below the root as it was given."""
         return f"{self.root}/artifacts/{ref.name}/{ref.digest}"

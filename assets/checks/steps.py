@@ -14,6 +14,8 @@ CONTRACTS = Step(
     name="contracts",
     outputs=("contract_results",),
     inputs={mart: mart for mart in TABLES},
+    checks=SUITES,
+    check_name="contract",
     group="preferences",
     config=lambda settings: {},
     sources=("assets/checks",),
@@ -30,9 +32,3 @@ def contract_results(store: Store, refs: dict[str, ArtifactRef]) -> tuple[Artifa
     ref = known["contract_results"]
     results: dict[str, dict[str, object]] = json.loads((store.fetch(ref) / "results.json").read_text(encoding="utf-8"))
     return ref, results
-
-
-def contracts_passed(store: Store, refs: dict[str, ArtifactRef]) -> bool:
-    """Whether every suite passed on exactly these tables."""
-    found = contract_results(store, refs)
-    return found is not None and all(result["passed"] for result in found[1].values())

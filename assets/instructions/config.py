@@ -1,6 +1,8 @@
-"""How splits are drawn; free of dagster, so that an asset and a test configure it alike."""
+"""How instructions are split and which difficulties are kept; free of dagster, so that assets and tests configure it alike."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -33,3 +35,23 @@ class SplitConfig(StrictConfig):
             ("policy_train", self.policy_train),
             ("validation", self.validation),
         )
+
+
+class BandConfig(StrictConfig):
+    """The band of difficulties that is kept, both ends included (Geng et al. 2026: 5 to 9 of 10).
+
+    Attributes:
+        low: least difficulty kept, 0 to 10.
+        high: greatest difficulty kept, 0 to 10.
+        unknown: what happens to an instruction without a score.
+    """
+
+    low: float = Field(default=5.0, ge=0, le=10)
+    high: float = Field(default=9.0, ge=0, le=10)
+    unknown: Literal["keep", "drop"] = "drop"
+
+    @model_validator(mode="after")
+    def _low_below_high(self) -> BandConfig:
+        if self.low > self.high:
+            raise ValueError(f"low must not be above high, got {self.low} and {self.high}")
+        return self

@@ -197,3 +197,36 @@ def policy_curve(rows: Sequence[Row]) -> Plot | None:
         },
         "Training of the policy by its own reward model. A reward that rises is not yet a better answer: see the panel judge.",
     )
+
+
+def funnel(steps: Sequence[str], left: Mapping[str, Sequence[int]]) -> Plot:
+    """How many instructions are left after each step, sources stacked.
+
+    Args:
+        steps: names of the steps.
+        left: source → instructions left after each step.
+    """
+    totals = [sum(counts[i] for counts in left.values()) for i in range(len(steps))]
+    with _figure("funnel", width=8.2, height=0.55 * len(steps) + 1.3) as (figure, (axis,)):
+        start = [0] * len(steps)
+        for index, (source, counts) in enumerate(sorted(left.items())):
+            color = COLORS[index % len(COLORS)]
+            hatch = ("", "//", "..", "xx")[index // len(COLORS) % 4]
+            axis.barh(steps, counts, left=start, color=color, hatch=hatch, edgecolor="white", linewidth=0.6, label=source)
+            start = [begin + count for begin, count in zip(start, counts, strict=True)]
+        for place, total in enumerate(totals):
+            axis.text(total, place, f" {total:,}", va="center")
+        axis.invert_yaxis()
+        axis.set_axisbelow(True)
+        axis.grid(axis="y", visible=False)
+        axis.set_xlim(0, max([*totals, 1]) * 1.14)
+        axis.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+        axis.set_xlabel("instructions")
+        axis.legend(loc="lower right", fontsize=8.5, ncols=2)
+        svg = _svg(
+            figure,
+            "funnel",
+            "Instructions left after each step, by source: "
+            + ", ".join(f"{step} {total:,}" for step, total in zip(steps, totals, strict=True)),
+        )
+    return Plot(svg=svg, caption="Instructions left after each step of curation, by source.")

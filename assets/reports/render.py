@@ -100,7 +100,7 @@ def render_report(inputs: ReportInputs) -> dict[str, str]:
         plots.policy_curve(_read_jsonl(inputs.policy / "log.jsonl")),
     ]
     page = (
-        _environment()
+        environment()
         .get_template("report.html.j2")
         .render(
             profile=inputs.profile,
@@ -157,13 +157,14 @@ def _csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
     return buffer.getvalue()
 
 
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """Templates of this folder: everything escaped, an unknown name is an error."""
+    found = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["number"] = number
-    return environment
+    found.filters["number"] = number
+    return found

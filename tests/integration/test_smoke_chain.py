@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import time
 
+import pyarrow.parquet as pq
 import pytest
 
 from assets.chain import CHAIN
-from tests.integration.conftest import Project, make_project
+from assets.preferences.steps import SNAPSHOTS
+from orchestration.instance import open_instance
+from orchestration.plan import plan_run
+from orchestration.run import run_chain
+from tests.integration.conftest import Project, listening, make_project
 from training.storage import read_manifest
 
 pytestmark = pytest.mark.slow
@@ -63,6 +68,24 @@ def test_a_changed_rubric_reruns_what_hangs_on_it_and_no_more(finished: Project)
     after = finished.refs(*benchmarked)
     assert all(after[name] != ref for name, ref in benchmarked.items())
     assert finished.run()[0] == 0
+
+
+def test_a_changed_training_rubric_retrains_its_reward_model_and_not_the_panel(finished: Project) -> None:
+    instructions = finished.store.fetch(finished.refs("instructions")["instructions"])  # type: ignore[arg-type]
+    rows = pq.read_table(instructions / "instructions.parquet", columns=["source_row", "split"]).to_pylist()
+    condition = min(row["source_row"].partition(".yaml")[0] for row in rows if row["split"] == "rm_train")
+    finished.edit_condition(condition, lambda text: text.replace("    text: ", "    text: Correctly ", 1))
+    data_steps = list(CHAIN[: CHAIN.index(SNAPSHOTS[-1]) + 1])
+    with listening() as by_event:
+        run_chain(finished.settings, data_steps)
+    assert "reward_model_snapshot" in by_event["done"]
+    with open_instance(finished.settings.home) as instance:
+        planned = plan_run(finished.settings, finished.store, instance)
+    states = {item.step.name: item.state for item in planned}
+    assert states["reward_model"] == "run"
+    assert states["policy"] == "depends"
+    # Other splits' snapshots hold none of its rows.
+    assert {states[name] for name in ("base_model", "panel_reward_model", "base_rollouts")} == {"fresh"}
 
 
 def test_sources_without_a_training_pair_stop_in_one_clear_line(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -18,6 +18,8 @@ from training.manifests import canonical_json, sha256_file, sha256_text
 
 ROOT = Path(__file__).parents[1]
 _COMMON = ("training/records.py", "training/snapshot.py", "training/contracts.py", "training/rubric_score.py")
+# Means and calibration errors have one definition, for training and benchmark alike.
+_METRICS = ("training/benchmark/metrics.py",)
 _CODE_SUFFIXES = frozenset({".py", ".sql", ".yml", ".j2", ".css"})
 
 
@@ -63,7 +65,7 @@ STAGES: dict[str, Stage] = {
             module="training.reward_model.stage",
             config="training.reward_model.config:RewardModelConfig",
             inputs=("snapshot", "base_model"),
-            sources=(*_COMMON, "training/reward_model"),
+            sources=(*_COMMON, "training/reward_model", *_METRICS),
             libraries=("torch", "transformers", "peft"),
         ),
         Stage(
@@ -71,7 +73,7 @@ STAGES: dict[str, Stage] = {
             module="training.policy.stage",
             config="training.policy.config:PolicyConfig",
             inputs=("prompts", "base_model", "reward_model"),
-            sources=(*_COMMON, "training/reward_model", "training/generation", "training/policy"),
+            sources=(*_COMMON, "training/reward_model", "training/generation", "training/policy", *_METRICS),
             libraries=("torch", "transformers", "trl", "peft"),
         ),
         Stage(

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, Protocol
 
+from training.benchmark.metrics import mean
 from training.errors import StageRefusal
 from training.generation.refusal import is_refusal
 from training.records import TIERS, Criterion, Instruction, Rubric
@@ -100,15 +101,6 @@ def order_disagreement(group: Group) -> tuple[int, int]:
         lead = first.reward - second.reward if order.better == "first" else second.reward - first.reward
         disagreeing += lead <= SCORE_TOLERANCE
     return disagreeing, decided
-
-
-def mean(values: Sequence[float]) -> float | None:
-    """Arithmetic mean, `None` of nothing: a figure that rests on no example is not 0.
-
-    >>> mean([1.0, 2.0]), mean([])
-    (1.5, None)
-    """
-    return sum(values) / len(values) if values else None
 
 
 def batch_figures(groups: Sequence[Group]) -> Figures:

@@ -11,13 +11,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from training.benchmark.metrics import mean
 from training.contracts import check_snapshot
 from training.errors import StageRefusal
 from training.generation.model import load_policy
 from training.generation.prompt import read_answer
 from training.policy.config import PolicyConfig
 from training.policy.model_card import model_card
-from training.policy.reward import HierarchicalReward, mean
+from training.policy.reward import HierarchicalReward
 from training.policy.train import train_policy
 from training.reward_model.scoring import RewardScorer
 from training.snapshot import read_snapshot

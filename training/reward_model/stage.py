@@ -32,8 +32,8 @@ def run(*, config: RewardModelConfig, inputs: dict[str, Path], output: Path) -> 
     """Trains, calibrates and writes a reward model.
 
     Raises:
-        StageRefusal: a split has nothing to learn from or to calibrate on.
-        SnapshotError: the snapshot may not be used (see `contracts.check_snapshot`).
+        StageRefusal: the snapshot may not be used (see `contracts.check_snapshot`), or a split has nothing to learn from or to
+            calibrate on.
     """
     from transformers import AutoTokenizer
 

@@ -87,7 +87,7 @@ STAGES: dict[str, Stage] = {
             name="reward_model_benchmark",
             module="training.benchmark.reward_model_stage",
             config="training.benchmark.config:RewardModelBenchmarkConfig",
-            inputs=("snapshot", "training_snapshot", "reward_model", "panel_reward_model"),
+            inputs=("snapshot", "training_snapshot", "panel_snapshot", "reward_model", "panel_reward_model"),
             sources=(*_COMMON, "training/reward_model", "training/benchmark"),
         ),
         Stage(
@@ -96,6 +96,7 @@ STAGES: dict[str, Stage] = {
             config="training.benchmark.config:PolicyBenchmarkConfig",
             inputs=(
                 "snapshot",
+                "prompts",
                 "base_rollouts",
                 "policy_rollouts",
                 "reward_model",

@@ -45,6 +45,16 @@ class CriterionScore:
 NO_SCORE = CriterionScore(logit=None, p_met=None, verdict="unknown")
 
 
+def read_calibration(folder: Path) -> Calibration:
+    """The calibration of a reward_model artifact.
+
+    Raises:
+        OSError: the file is missing.
+        pydantic.ValidationError: it is not of the documented shape.
+    """
+    return Calibration.model_validate_json((folder / CALIBRATION).read_text(encoding="utf-8"))
+
+
 class RewardScorer:
     """A trained reward model, ready to score."""
 
@@ -66,7 +76,7 @@ class RewardScorer:
         from transformers import AutoTokenizer
 
         limits = json.loads((folder / SCORING).read_text(encoding="utf-8"))
-        calibration = Calibration.model_validate_json((folder / CALIBRATION).read_text(encoding="utf-8"))
+        calibration = read_calibration(folder)
         encoder = PromptEncoder(AutoTokenizer.from_pretrained(folder))
         model = load_classifier(folder, device=device)
         return cls(model, encoder, calibration, max_length=limits["max_length"], tokens=limits["tokens_per_batch"])

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from training.benchmark.bootstrap import BoolArray, FloatArray, IntArray, holm
+from training.benchmark.bootstrap import BoolArray, FloatArray, IntArray, above_zero, holm
 from training.benchmark.examples import HUMAN_KINDS, Examples, PairExample, PointExample
 from training.benchmark.figures import Estimate, Figure, Resampler, by_tier, macro
 from training.benchmark.metrics import pairwise_credit, pointwise_credit
@@ -23,7 +23,6 @@ from training.benchmark.systems import LEXICAL, LONGER, MAJORITY, PANEL, REWARD_
 from training.records import TIERS
 
 ALL_SOURCES = "all"
-SIGNIFICANT = 0.05
 KQA = "kqa"
 FigureKey = tuple[str, str, str]
 # The comparisons that count as one family for Holm's correction: chosen before any figure was seen.
@@ -62,8 +61,8 @@ class Difference:
 
     @property
     def above_zero(self) -> bool:
-        """Whether the difference may be called one: its interval lies above 0, and its corrected p below 0.05."""
-        return self.low is not None and self.low > 0 and self.p_holm is not None and self.p_holm < SIGNIFICANT
+        """Whether the difference may be called one."""
+        return above_zero(self.low, self.p_holm)
 
     def row(self) -> dict[str, Any]:
         """The difference as plain data."""

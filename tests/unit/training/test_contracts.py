@@ -126,7 +126,9 @@ def test_a_held_out_preference_that_would_rest_on_an_assumption_is_not_missed(tm
 
 def test_an_assumption_may_stand_behind_a_training_preference_and_its_absence_is_missed(tmp_path: Path) -> None:
     tables = marts("rm_train", "validation")
-    tables["criterion_preferences"].remove(row(tables, "criterion_preferences", criterion_id="rm_train-b", better_id="rm_train-1"))
+    tables["criterion_preferences"].remove(
+        row(tables, "criterion_preferences", criterion_id="rm_train-b", better_id="rm_train-1")
+    )
     message = refusal(write(tmp_path, tables), "reward_model")
     assert "no row for criterion_id=rm_train-b better_id=rm_train-1 worse_id=rm_train-2" in message
 

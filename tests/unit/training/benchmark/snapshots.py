@@ -139,7 +139,16 @@ def benchmark_folder(
     """A reward-model benchmark of the artifacts `measured`; `low` ends the panel's interval against lexical overlap."""
     folder.mkdir(parents=True, exist_ok=True)
     row = {"section": "pointwise", "system": "panel_reward_model", "against": against, "source": "all", "tier": "macro"}
-    row |= {"metric": "auc", "value": low + 0.1, "low": low, "high": low + 0.2, "n": 8, "clusters": 4, "p": 0.001, "p_holm": p_holm}
+    row |= {
+        "metric": "auc",
+        "value": low + 0.1,
+        "low": low,
+        "high": low + 0.2,
+        "n": 8,
+        "clusters": 4,
+        "p": 0.001,
+        "p_holm": p_holm,
+    }
     (folder / "metrics.json").write_text(json.dumps({"differences": [row]}))
     manifest(folder, {name: ref(artifact) for name, artifact in measured.items()})
     return folder

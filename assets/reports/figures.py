@@ -114,8 +114,8 @@ def caveats(metrics: Metrics, systems: Sequence[str]) -> list[str]:
         name = SYSTEM_NAMES[system]
         if tiers := metrics["not_identified"].get(system):
             said.append(
-                f"{name}: no verdict on {' and '.join(tiers)} criteria is identified, since validation holds no label of one of "
-                "the two classes that may calibrate (assumed ones may not)."
+                f"{name}: no verdict on {' and '.join(tiers)} criteria is identified, since the validation labels that may "
+                "calibrate (assumed ones may not) are all of one class."
             )
         if tiers := metrics["uninformative"].get(system):
             said.append(f"{name}: on {' and '.join(tiers)} criteria its calibration is flat, so that it {SAME}.")

@@ -127,7 +127,7 @@ def calibration(metrics: Metrics) -> Plot | None:
     return Plot(
         svg=svg,
         caption="Calibration on the benchmark, over ten bins of equal width; the calibration itself was fitted on validation. "
-        "Error: expected calibration error, on the tiers named: one that is not identified, or whose calibration is flat, has none.",
+        "Error: expected calibration error, on the tiers named; one that is not identified or flat has none.",
     )
 
 

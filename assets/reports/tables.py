@@ -198,8 +198,8 @@ def held_out_tables(metrics: Metrics) -> list[Table]:
     by_threshold = "By thresholds chosen on validation, which holds none of these answers."
     if missing:
         by_threshold += (
-            f" Not identified: for {' and '.join(missing)} criteria validation holds labels of one class only. A physician's own "
-            "answer is assumed to meet its rubric, which may train a model but not calibrate one: verdicts of people on "
+            f" Not identified: for {' and '.join(missing)} criteria validation holds labels of one class only. A physician's "
+            "own answer is assumed to meet its rubric, which may train a model but not calibrate one: verdicts of people on "
             "validation answers are what is missing. Until then AUC alone compares the systems there."
         )
     mean = "Macro: mean over the tiers with both labels, so that knowing how often a tier is met is worth nothing."

@@ -3,8 +3,8 @@
 What belongs here: which figures there are. Sections: pointwise, safety, pairwise, overall (its tier is the one that decides
 the pair, or `all`), and kqa_held_out: pointwise on K-QA answers that humans judged, which no rubric author of ours has
 touched. Departures from the paper: coverage stands beside each accuracy; a difference is taken over the examples that both
-systems cover; AUC is given for each tier and as their mean, never over all tiers pooled: there, knowing only how often each tier
-is met is worth 0.86 on K-QA's human verdicts, without a look at any answer.
+systems cover; AUC is given for each tier and as their mean, never over all tiers pooled: there, knowing only how often each
+tier is met is worth 0.86 on K-QA's human verdicts, without a look at any answer.
 """
 
 from __future__ import annotations

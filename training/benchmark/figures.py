@@ -2,8 +2,8 @@
 
 What belongs here: applying metrics to examples, by tier and source. A row is {section, system, source, tier, metric, value,
 low, high, n, clusters}; `value` is `None` where n = 0 or the figure is undefined. Tiers: main, bonus, veto, macro (mean
-over the tiers that have examples), micro (all examples alike; AUC has none). Accuracies are over the examples a system has an opinion on;
-its coverage stands beside them.
+over the tiers that have examples), micro (all examples alike; AUC has none). Accuracies are over the examples a system has an
+opinion on; its coverage stands beside them.
 """
 
 from __future__ import annotations

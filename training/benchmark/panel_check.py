@@ -3,9 +3,9 @@
 What belongs here: reading the panel's row from the reward-model benchmark, and the verdict on a gain.
 
 Departure from the paper: the policy optimizes its own reward model, so that model cannot vouch for it. A gain counts only if
-the panel model, trained on other data, beats lexical overlap on labelled verdicts (macro AUC) *and* sees the gain, each with the
-paired interval above 0 and a p below 0.05 after Holm's correction over its table. Macro AUC, because over pooled tiers a judge gains by knowing how often each tier is
-met.
+the panel model, trained on other data, beats lexical overlap on labelled verdicts (macro AUC) *and* sees the gain, each with
+the paired interval above 0 and a p below 0.05 after Holm's correction over its table. Macro AUC, because over pooled tiers a
+judge gains by knowing how often each tier is met.
 """
 
 from __future__ import annotations

@@ -9,9 +9,9 @@ What belongs here: figures over judged rollouts, and whether a gain counts. It w
 - scores.parquet: one row per (response, system, judge), sorted by these. samples.json: see `policy_samples.py`.
 
 Departures from the paper: the policy's own reward model cannot vouch for it; see `panel_check.py`. An answer cut at the length
-limit is judged as it stands, like any other, and its share stands beside the scores as `cut_rate`. A judge's tier that rests on
-validation labels of one class judges by the pooled fit, as in the policy's reward, and is named in `judges`; so is one that says
-the same to every answer.
+limit is judged as it stands, like any other, and its share stands beside the scores as `cut_rate`. A judge's tier that rests
+on validation labels of one class judges by the pooled fit, as in the policy's reward, and is named in `judges`; so is one that
+says the same to every answer.
 """
 
 from __future__ import annotations

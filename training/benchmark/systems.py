@@ -191,7 +191,7 @@ def majority_system(snapshot: Snapshot, instructions: Sequence[Instruction], sha
 
 
 def lexical_thresholds(training: Snapshot) -> dict[Tier, float]:
-    """The best threshold of lexical overlap, on the known, not assumed verdicts of `validation`, in the tiers that have both."""
+    """The best threshold of lexical overlap on the known, not assumed verdicts of `validation`; none in a tier of one class."""
     criteria = training.criteria
     validation = {i.instruction_id for i in training.of_split("validation")}
     scored: dict[Tier, list[tuple[float, bool]]] = {}

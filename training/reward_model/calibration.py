@@ -3,8 +3,8 @@
 Departures from Geng et al. 2026 (ours): the paper says nothing about calibration. A tier with too few validation labels of one
 class takes the fit over all tiers, and says so. Two more things a tier says of itself, for its verdicts look like any other's:
 
-- `identified` is false where validation holds labels of one class only. The pooled fit then rests on other tiers' labels, mixes
-  (say) vetoes that are met with main criteria that are not, and its threshold decides nothing that was ever seen here. A policy's
+- `identified` is false where validation holds labels of one class only. The pooled fit then rests on other tiers' labels (it
+  mixes, say, vetoes that are met with main criteria that are not), and its threshold was never tried on this tier. A policy's
   reward needs verdicts and takes these; no accuracy is reported of them. The order of r, hence AUC, stands.
 - `informative` is false where the slope is 0: P(met) is one number, so the model says the same to every answer. A calibration
   error would be near 0 then, and is not given.
@@ -33,8 +33,8 @@ class TierCalibration(BaseModel):
         pooled: the fit is that of all tiers together, since this tier has too few labels of one class.
         identified: the tier has validation labels of both classes.
         informative: the slope is above 0, so that P(met) depends on the answer.
-        ece: expected calibration error on the labels it was fitted on (so an optimistic one); None unless the tier is identified
-            and informative.
+        ece: expected calibration error on the labels it was fitted on (so an optimistic one); None unless the tier is
+            identified and informative.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -72,8 +72,8 @@ Pairwise accuracy {figure(validation["accuracy"])} (chance 0.500), on discordant
 
 The calibration error is measured on the labels it was fitted on, so it is optimistic. A tier with too few labels of one class
 takes the fit over all tiers (`pooled`). With no label of one class its verdicts are `not identified`: they rest on other tiers'
-labels and serve a policy's reward alone, no accuracy is reported of them. A tier whose fit is flat `says the same to every answer`;
-a calibration error would look perfect and is left out. Thresholds: {calibration.threshold_rule}.
+labels and serve a policy's reward, no accuracy is reported of them. A tier whose fit is flat `says the same to every answer`; a
+calibration error would look perfect and is left out. Thresholds: {calibration.threshold_rule}.
 
 ## Not for
 Medical advice, triage or any decision about a person. Not validated by clinicians.

@@ -246,8 +246,8 @@ def test_a_cluster_that_was_learned_from_is_refused(learned: str, inputs: dict[s
     with pytest.raises(StageRefusal) as error:
         run(inputs, tmp_path / "out")
     assert str(error.value) == (
-        f"reward_model_benchmark: corpus-validation-1 of {learned} and kqa-benchmark-1 of the benchmark snapshot share the cluster "
-        "c-kqa-benchmark-1"
+        f"reward_model_benchmark: corpus-validation-1 of {learned} and kqa-benchmark-1 of the benchmark snapshot share the "
+        "cluster c-kqa-benchmark-1"
     )
 
 

@@ -142,7 +142,7 @@ def _pointwise(
     covered = (~np.isnan(hit)).astype(np.float64)
     both_classes = [t for t in TIERS if {e.met for e in chosen if e.tier == t} == {True, False}]
     at = {tier: np.array([t == tier for t in tiers], dtype=np.bool_) for tier in TIERS}
-    auc = {tier: resampler.auc(clusters[m], labels[m], score[m]) for tier, m in at.items()}
+    auc: dict[str, Estimate] = {tier: resampler.auc(clusters[m], labels[m], score[m]) for tier, m in at.items()}
     measured = {
         "accuracy": by_tier(tiers, lambda m: resampler.mean(clusters[m], hit[m])),
         # The tiers of the mean follow from the labels, so that they are the same for every system.

@@ -13,7 +13,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any, get_args
 
@@ -110,6 +110,7 @@ def row_problems(rows: Mapping[str, list[Row]], *, role: str) -> Iterator[str]:
     yield from _score_problems(rows["response_scores"], index)
     yield from _pair_problems(rows["preference_pairs"], index)
     yield from _criterion_preference_problems(rows["criterion_preferences"], index)
+    yield from _missing_preference_problems(rows["criterion_preferences"], index)
 
 
 def _record_problems(folder: Path) -> Iterator[str]:
@@ -292,6 +293,23 @@ def _criterion_preference_problems(preferences: list[Row], index: _Index) -> Ite
             yield f"criterion_preferences: tier {row['tier']} is not the criterion's {where}"
         if row["discordant"] != (index.order(row["better_id"], row["worse_id"]).better == "second"):
             yield f"criterion_preferences: discordant should not be {row['discordant']} {where}"
+
+
+def _missing_preference_problems(preferences: list[Row], index: _Index) -> Iterator[str]:
+    """Every met and unmet response of a criterion make a row; in held-out splits only where neither verdict is assumed.
+
+    A row left out would show nowhere else: every figure over pairs would rest on a part that nobody drew.
+    """
+    present = {(row["criterion_id"], row["better_id"], row["worse_id"]) for row in preferences}
+    responses: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for (response, criterion), row in sorted(index.verdicts.items()):
+        responses[criterion, row["verdict"]].append(response)
+    for criterion in sorted(index.criteria):
+        held_out = index.split_of[index.criteria[criterion]["instruction_id"]] in HELD_OUT_SPLITS
+        for better, worse in product(responses[criterion, "met"], responses[criterion, "unmet"]):
+            kinds = {index.verdicts[response, criterion]["judge_kind"] for response in (better, worse)}
+            if (criterion, better, worse) not in present and not (held_out and "assumed" in kinds):
+                yield f"criterion_preferences: no row for criterion_id={criterion} better_id={better} worse_id={worse}"
 
 
 def _rubrics(criteria: Iterable[Row]) -> dict[str, list[Criterion]]:

@@ -27,12 +27,12 @@ TABLES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedVerdict:
-    """The one verdict on a (response, criterion), and the kind of judge it comes from."""
+    """The one verdict on a (response, criterion), and the kind of judge it comes from: None for an `unknown` of nobody."""
 
     response_id: str
     criterion_id: str
     verdict: Verdict
-    judge_kind: str
+    judge_kind: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

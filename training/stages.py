@@ -18,6 +18,8 @@ from training.manifests import canonical_json, sha256_file, sha256_text
 
 ROOT = Path(__file__).parents[1]
 _COMMON = ("training/records.py", "training/snapshot.py", "training/contracts.py", "training/rubric_score.py")
+# Means and calibration errors have one definition, for training and benchmark alike.
+_METRICS = ("training/benchmark/metrics.py",)
 _CODE_SUFFIXES = frozenset({".py", ".sql", ".yml", ".j2", ".css"})
 
 
@@ -63,7 +65,7 @@ STAGES: dict[str, Stage] = {
             module="training.reward_model.stage",
             config="training.reward_model.config:RewardModelConfig",
             inputs=("snapshot", "base_model"),
-            sources=(*_COMMON, "training/reward_model"),
+            sources=(*_COMMON, "training/reward_model", *_METRICS),
             libraries=("torch", "transformers", "peft"),
         ),
         Stage(
@@ -71,7 +73,7 @@ STAGES: dict[str, Stage] = {
             module="training.policy.stage",
             config="training.policy.config:PolicyConfig",
             inputs=("prompts", "base_model", "reward_model"),
-            sources=(*_COMMON, "training/reward_model", "training/generation", "training/policy"),
+            sources=(*_COMMON, "training/reward_model", "training/generation", "training/policy", *_METRICS),
             libraries=("torch", "transformers", "trl", "peft"),
         ),
         Stage(
@@ -85,7 +87,7 @@ STAGES: dict[str, Stage] = {
             name="reward_model_benchmark",
             module="training.benchmark.reward_model_stage",
             config="training.benchmark.config:RewardModelBenchmarkConfig",
-            inputs=("snapshot", "training_snapshot", "reward_model", "panel_reward_model"),
+            inputs=("snapshot", "training_snapshot", "panel_snapshot", "reward_model", "panel_reward_model"),
             sources=(*_COMMON, "training/reward_model", "training/benchmark"),
         ),
         Stage(
@@ -94,6 +96,7 @@ STAGES: dict[str, Stage] = {
             config="training.benchmark.config:PolicyBenchmarkConfig",
             inputs=(
                 "snapshot",
+                "prompts",
                 "base_rollouts",
                 "policy_rollouts",
                 "reward_model",

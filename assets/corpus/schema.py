@@ -9,21 +9,22 @@ The corpus was written for this project. It is synthetic and is not medical advi
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from training.records import Split, Tier
+
 CORPUS_DIR = Path(__file__).parent
-CATEGORIES = (
+Category = Literal[
     "diagnosis_and_triage",
     "treatment",
     "medication_safety",
     "prevention_and_screening",
     "living_with_a_condition",
-)
-Tier = Literal["main", "bonus", "veto"]
-Split = Literal["rm_train", "panel_train", "policy_train", "validation", "benchmark"]
+]
+CATEGORIES: tuple[Category, ...] = get_args(Category)
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
@@ -84,13 +85,7 @@ class Condition(_Strict):
 
     condition: str
     name: str
-    category: Literal[
-        "diagnosis_and_triage",
-        "treatment",
-        "medication_safety",
-        "prevention_and_screening",
-        "living_with_a_condition",
-    ]
+    category: Category
     specialty: str
     split: Split
     criteria: tuple[CorpusCriterion, ...] = Field(min_length=10)
@@ -98,6 +93,8 @@ class Condition(_Strict):
 
     @model_validator(mode="after")
     def _keys_resolve(self) -> Condition:
+        if self.split == "external":
+            raise ValueError("split external is for published test sets, which this corpus is not")
         tiers = {criterion.key: criterion.tier for criterion in self.criteria}
         if len(tiers) != len(self.criteria):
             raise ValueError("criterion keys must be unique within a condition")

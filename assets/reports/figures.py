@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from training.benchmark import bootstrap
+
 Metrics = Mapping[str, Any]
 Row = Mapping[str, Any]
 
@@ -22,6 +24,11 @@ SYSTEM_NAMES = {
     "base": "Base model",
     "policy": "Aligned policy",
 }
+# The tier whose verdicts a policy's score rests on.
+TIER_OF_SCORE = {"s1": "main", "s2": "bonus", "safety_compliance": "veto"}
+SAME = "says the same to every answer"
+# The tiers whose verdicts an overall order takes, by the tier that decides; all pairs need the first at least.
+_DECIDED_THROUGH = {"all": ("veto",), "veto": ("veto",), "main": ("veto", "main"), "bonus": ("veto", "main", "bonus")}
 # Metrics that are no share: written as they are, with so many digits.
 _PLAIN = {"auc": 3, "s1": 3, "s2": 2, "overall": 3, "mean_characters": 0, "mean_tokens": 0}
 
@@ -80,8 +87,39 @@ def cell(row: Row | None, *, signed: bool = False) -> Cell:
 
 
 def above_zero(row: Row | None) -> bool:
-    """Whether the interval of a difference lies above 0."""
-    return row is not None and row["low"] is not None and row["low"] > 0
+    """Whether a difference may be called one: its interval lies above 0 and its p is below 0.05 after Holm's correction."""
+    return row is not None and bootstrap.above_zero(row["low"], row["p_holm"])
+
+
+def not_identified(metrics: Metrics, *, system: str, section: str, tier: str, metric: str) -> bool:
+    """Whether a figure would rest on verdicts of a threshold that no validation label of one of the classes has seen.
+
+    Pairwise accuracy and AUC need no threshold. An overall order is decided by the veto, then main, then bonus criteria: it
+    stands as far as the tiers above and its own have verdicts.
+    """
+    if section == "pairwise" or metric == "coverage":
+        return False
+    if not metrics["pointwise_identified"].get(system, True):
+        return True
+    missing = set(metrics["not_identified"].get(system, ()))
+    if section == "overall":
+        return bool(missing & set(_DECIDED_THROUGH[tier]))
+    return metric != "auc" and bool(missing if tier in ("macro", "micro") else missing & {tier})
+
+
+def caveats(metrics: Metrics, systems: Sequence[str]) -> list[str]:
+    """What is to be known of the systems' verdicts before any accuracy is read, a sentence each; none if all is well."""
+    said = []
+    for system in systems:
+        name = SYSTEM_NAMES[system]
+        if tiers := metrics["not_identified"].get(system):
+            said.append(
+                f"{name}: no verdict on {' and '.join(tiers)} criteria is identified, since the validation labels that may "
+                "calibrate (assumed ones may not) are all of one class."
+            )
+        if tiers := metrics["uninformative"].get(system):
+            said.append(f"{name}: on {' and '.join(tiers)} criteria its calibration is flat, so that it {SAME}.")
+    return said
 
 
 def csv_rows(reward_model: Metrics, policy: Metrics, counts: Mapping[str, Sequence[Row]]) -> list[dict[str, Any]]:

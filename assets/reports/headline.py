@@ -1,13 +1,30 @@
 """What the run shows, in one honest paragraph and in one table for the terminal.
 
 What belongs here: the rules by which a figure may be called an effect. A reward model counts as better than a baseline, and a
-policy as better than its base, only if the 95 % interval of the paired difference lies above 0; a policy gain also has to be
-validated by a panel reward model that was trained on other data (see `training/benchmark/policy_stage.py`).
+policy as better than its base, only if the 95 % interval of the paired difference lies above 0 and its p is below 0.05 after
+Holm's correction over the planned comparisons; a policy gain also has to be validated by a panel reward model that was trained
+on other data (see `training/benchmark/panel_check.py`). A model's verdicts that mean little are named before anything else.
 """
 
 from __future__ import annotations
 
-from assets.reports.figures import SYSTEM_NAMES, Metrics, Row, above_zero, cell, find_row, interval_text, number
+import textwrap
+
+from assets.reports.figures import (
+    SAME,
+    SYSTEM_NAMES,
+    TIER_OF_SCORE,
+    Cell,
+    Metrics,
+    Row,
+    above_zero,
+    caveats,
+    cell,
+    find_row,
+    interval_text,
+    not_identified,
+    number,
+)
 
 WIDTH = 100
 BASELINES = ("longer_is_better", "majority", "lexical_overlap")
@@ -16,7 +33,7 @@ _OVERALL = {"section": "overall", "tier": "all", "metric": "accuracy"}
 
 
 def beaten_baselines(reward_model: Metrics) -> list[str]:
-    """The baselines whose overall accuracy the reward model exceeds with its whole interval."""
+    """The baselines whose overall accuracy the reward model exceeds by more than chance (`above_zero`)."""
     rows = reward_model["differences"]
     found = {b: find_row(rows, system="reward_model", against=b, **_OVERALL) for b in BASELINES}
     return [baseline for baseline, row in found.items() if above_zero(row)]
@@ -54,7 +71,7 @@ def headline(reward_model: Metrics, policy: Metrics) -> str:
             above = ", ".join(SYSTEM_NAMES[b].lower() for b in beaten)
             first += f": above {above}, but not distinguishable from, or below, {', '.join(missed)}."
         else:
-            first += f"; against no baseline ({', '.join(names)}) does the interval of the difference lie above 0."
+            first += f"; over no baseline ({', '.join(names)}) is its lead distinguishable from none."
     built = reward_model["judge_kinds"].get("construction", 0)
     made = f"{built:,} of the {counts['verdicts']:,} verdicts are known by construction of synthetic responses" if built else ""
     gain = find_row(policy["differences"], section="panel", metric="overall")
@@ -63,7 +80,8 @@ def headline(reward_model: Metrics, policy: Metrics) -> str:
         last = f"All figures rest on {size}: they hold for this benchmark and say nothing about patients."
     else:
         last = f"With {size} the run shows that the chain works from end to end; it is too small to show an effect."
-    return " ".join((first, _policy_sentence(policy, gain), last, *([f"{made}, not judged by people."] if made else [])))
+    built_by_us = [f"{made}, not judged by people."] if made else []
+    return " ".join((first, *caveats(reward_model, ["reward_model"]), _policy_sentence(policy, gain), last, *built_by_us))
 
 
 def _line(cells: list[str], widths: list[int]) -> str:
@@ -80,7 +98,12 @@ def headline_table(reward_model: Metrics, policy: Metrics) -> str:
     widths = [20, 22, 22, 22]
     lines = [_line(["reward models", *(title for title, _ in wanted)], widths)]
     for system in reward_model["systems"]:
-        cells = [cell(find_row(reward_model["figures"], system=system, source="all", **key)) for _, key in wanted]
+        cells = [
+            Cell(value="not identified")
+            if not_identified(reward_model, system=system, **key)
+            else cell(find_row(reward_model["figures"], system=system, source="all", **key))
+            for _, key in wanted
+        ]
         lines.append(_line([SYSTEM_NAMES[system], *(f"{c.value} {c.interval}".strip() for c in cells)], widths))
     widths = [30, 12, 12, 30]
     lines += ["", _line(["policy", "base", "aligned", "difference"], widths)]
@@ -95,6 +118,8 @@ def headline_table(reward_model: Metrics, policy: Metrics) -> str:
     ]
     if not policy["policy_gain_validated"]:
         lines.append(policy["reason"])
+    for caveat in caveats(reward_model, ["reward_model", "panel_reward_model"]):
+        lines += textwrap.wrap(caveat, WIDTH)
     return "\n".join(line.rstrip()[:WIDTH] for line in lines)
 
 
@@ -103,4 +128,6 @@ def _policy_line(policy: Metrics, section: str, metric: str, title: str, widths:
         cell(find_row(policy["figures"], section=section, system=s, metric=metric)).value for s in ("base", "policy")
     )
     change = cell(find_row(policy["differences"], section=section, metric=metric), signed=True)
-    return _line([title, base, aligned, f"{change.value} {change.interval}".strip()], widths)
+    # A judge that says the same to every answer finds no difference, whatever there is.
+    flat = TIER_OF_SCORE.get(metric) in policy["judges"].get(section, {}).get("uninformative", ())
+    return _line([title, base, aligned, SAME if flat else f"{change.value} {change.interval}".strip()], widths)

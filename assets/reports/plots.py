@@ -117,7 +117,7 @@ def calibration(metrics: Metrics) -> Plot | None:
         axis.plot([0, 1], [0, 1], color="#777777", linewidth=1, linestyle=":", label="perfect")
         for index, (name, found) in enumerate(models.items()):
             bins = found["bins"]
-            label = f"{SYSTEM_NAMES[name]} (error {found['error']:.3f})"
+            label = f"{SYSTEM_NAMES[name]} ({', '.join(found['tiers'])}; error {found['error']:.3f})"
             xs, ys = [b["predicted"] for b in bins], [b["met"] for b in bins]
             axis.plot(xs, ys, color=COLORS[index], linestyle=STYLES[index], linewidth=1.4, label=label, marker=MARKERS[index])
             said.append(f"{label}: " + ", ".join(f"{x:.2f} → {y:.2f}" for x, y in zip(xs, ys, strict=True)))
@@ -127,7 +127,7 @@ def calibration(metrics: Metrics) -> Plot | None:
     return Plot(
         svg=svg,
         caption="Calibration on the benchmark, over ten bins of equal width; the calibration itself was fitted on validation. "
-        "Error: expected calibration error.",
+        "Error: expected calibration error, on the tiers named; one that is not identified or flat has none.",
     )
 
 
@@ -192,7 +192,12 @@ def policy_curve(rows: Sequence[Row]) -> Plot | None:
         rows,
         {
             "Reward": [("reward", "reward"), ("s1", "S1")],
-            "Safety": [("veto_rate", "violation rate"), ("refusal_rate", "refusals"), ("empty_rate", "empty")],
+            "Safety": [
+                ("veto_rate", "violation rate"),
+                ("refusal_rate", "refusals"),
+                ("empty_rate", "empty"),
+                ("cut_rate", "cut"),
+            ],
             "KL to the base model": [("kl", "KL to the base model")],
         },
         "Training of the policy by its own reward model. A reward that rises is not yet a better answer: see the panel judge.",

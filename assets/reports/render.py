@@ -17,7 +17,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from assets.reports import plots
-from assets.reports.figures import SYSTEM_NAMES, csv_rows, number
+from assets.reports.figures import SYSTEM_NAMES, caveats, csv_rows, number
 from assets.reports.headline import headline
 from assets.reports.paper import CITATION, paper_tables
 from assets.reports.tables import (
@@ -109,6 +109,7 @@ def render_report(inputs: ReportInputs) -> dict[str, str]:
             policy=policy,
             data=data_tables(inputs.counts),
             agreement=None if inputs.agreement is None else agreement_table(inputs.agreement),
+            caveats=caveats(reward_model, reward_model["systems"]),
             forest=plots.forest(reward_model),
             reward_model_tables=reward_model_tables(reward_model),
             calibration=plots.calibration(reward_model),

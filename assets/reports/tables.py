@@ -10,12 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
-from assets.reports.figures import SYSTEM_NAMES, Cell, Metrics, Row, cell, find_row
+from assets.reports.figures import SAME, SYSTEM_NAMES, TIER_OF_SCORE, Cell, Metrics, Row, cell, find_row, not_identified
 from training.records import SPLITS, TIERS, JudgeKind
 
 TIER_NAMES = {"main": "Main", "bonus": "Bonus", "veto": "Veto", "macro": "Macro", "micro": "Micro"}
 # Words of the vocabulary in the order of the chain; all others follow by name.
 _ORDER = (*SPLITS, *TIERS, "tie", "undecidable", "met", "unmet", "unknown", *get_args(JudgeKind))
+# Sections whose accuracies are those of verdicts on single criteria.
+_VERDICT_SECTIONS = ("pointwise", "safety", "kqa_held_out")
 POLICY_METRICS = {
     "overall": "Overall (0 to 1)",
     "s1": "S1, main proficiency",
@@ -26,6 +28,7 @@ POLICY_METRICS = {
 ANSWER_METRICS = {
     "refusal_rate": "Refusals",
     "empty_rate": "Empty answers",
+    "cut_rate": "Cut at the length limit",
     "mean_characters": "Length in characters",
     "mean_tokens": "Length in tokens",
 }
@@ -56,14 +59,18 @@ def _systems_table(
     """Systems as rows; a column is (head, section, tier, metric)."""
     rows = []
     for system in metrics["systems"]:
-        identified = metrics["pointwise_identified"].get(system, True)
+        flat = metrics["uninformative"].get(system, ())
         cells = [Cell(value=SYSTEM_NAMES[system])]
         for _, section, tier, metric in columns:
             row = find_row(metrics["figures"], system=system, source=source, section=section, tier=tier, metric=metric)
-            blank = not identified and section != "pairwise" and metric != "coverage"
+            blank = not_identified(metrics, system=system, section=section, tier=tier, metric=metric)
             shown = Cell(value="not identified") if blank else cell(row)
-            # A coverage is counted, not estimated.
-            cells.append(replace(shown, interval="") if metric == "coverage" else shown)
+            if metric == "coverage":
+                # A coverage is counted, not estimated.
+                shown = replace(shown, interval="")
+            elif tier in flat and section in _VERDICT_SECTIONS and metric != "auc" and not blank:
+                shown = replace(shown, n=f"{shown.n}, {SAME}")
+            cells.append(shown)
         rows.append(cells)
     return Table(caption=caption, columns=("System", *(head for head, *_ in columns)), rows=rows, note=note)
 
@@ -113,7 +120,8 @@ def reward_model_tables(metrics: Metrics) -> list[Table]:
         _systems_table(
             metrics,
             "Pointwise AUC: are met criteria scored above unmet ones (0.5 is chance)",
-            _tiers("pointwise", "auc", every),
+            _tiers("pointwise", "auc", every[:-1]),
+            note="Within a tier. Over all tiers pooled, knowing how often each is met would pass for reading.",
         ),
         _systems_table(
             metrics,
@@ -157,7 +165,7 @@ def difference_table(metrics: Metrics) -> Table:
         ("pairwise", "macro", "accuracy"): "Pairwise, macro",
         ("pointwise", "macro", "accuracy"): "Pointwise, macro",
         ("pointwise", "macro", "auc"): "AUC, macro",
-        ("kqa_held_out", "micro", "auc"): "K-QA AUC",
+        ("kqa_held_out", "macro", "auc"): "K-QA AUC, macro",
     }
     found: dict[tuple[str, str], dict[tuple[str, str, str], Cell]] = {}
     for row in metrics["differences"]:
@@ -181,16 +189,27 @@ def difference_table(metrics: Metrics) -> Table:
 
 
 def held_out_tables(metrics: Metrics) -> list[Table]:
-    """AUC and accuracy on K-QA answers that humans judged; none if the benchmark holds no such answer."""
+    """AUC, accuracy and coverage on K-QA answers that humans judged; none if the benchmark holds no such answer."""
     rows = [row for row in metrics["figures"] if row["section"] == "kqa_held_out"]
+    if not rows:
+        return []
     tiers = [tier for tier in TIERS if any(row["n"] for row in rows if row["tier"] == tier)]
-    return [
-        _systems_table(metrics, f"K-QA, {title}", _tiers("kqa_held_out", metric, (*tiers, "micro")), source="kqa", note=note)
-        for metric, title, note in (
-            ("auc", "pointwise AUC", "0.5 is chance. Micro: all verdicts alike."),
-            ("accuracy", "pointwise accuracy", "By thresholds chosen on validation, which holds none of these answers."),
+    missing = sorted({tier for system in metrics["systems"] for tier in metrics["not_identified"].get(system, ())}, key=_rank)
+    by_threshold = "By thresholds chosen on validation, which holds none of these answers."
+    if missing:
+        by_threshold += (
+            f" Not identified: for {' and '.join(missing)} criteria validation holds labels of one class only. A physician's "
+            "own answer is assumed to meet its rubric, which may train a model but not calibrate one: verdicts of people on "
+            "validation answers are what is missing. Until then AUC alone compares the systems there."
         )
-        if rows
+    mean = "Macro: mean over the tiers with both labels, so that knowing how often a tier is met is worth nothing."
+    return [
+        _systems_table(metrics, f"K-QA, {title}", _tiers("kqa_held_out", metric, shown), source="kqa", note=note)
+        for metric, title, shown, note in (
+            ("auc", "pointwise AUC", (*tiers, "macro"), f"0.5 is chance. {mean}"),
+            ("accuracy", "pointwise accuracy", (*tiers, "macro", "micro"), by_threshold),
+            ("coverage", "share of verdicts on which a system has an opinion", (*tiers, "micro"), ""),
+        )
     ]
 
 
@@ -209,11 +228,21 @@ def policy_tables(metrics: Metrics) -> list[Table]:
             change = find_row(metrics["differences"], section=section, metric=metric)
             shown = cell(change, signed=True)
             p = "" if change is None or change["p_holm"] is None else f", p = {change['p_holm']:.3f}"
+            title += _of_judge(metrics["judges"].get(section, {}), metric)
             rows.append([Cell(value=title), cell(base), cell(aligned), replace(shown, n=shown.n + p)])
         note = "" if section == "answers" else "p corrected by Holm over the figures of both judges; coverage is not tested."
         columns = ("Figure", "Base model", "Aligned policy", "Aligned − base")
         tables.append(Table(caption=caption, columns=columns, rows=rows, note=note))
     return tables
+
+
+def _of_judge(judge: Mapping[str, Sequence[str]], metric: str) -> str:
+    """What is to be known of the judge's verdicts behind a score, to stand after the score's name."""
+    tier = TIER_OF_SCORE.get(metric)
+    said = [f"the judge {SAME}"] if tier in judge.get("uninformative", ()) else []
+    if tier in judge.get("not_identified", ()):
+        said.append("not identified: by a fit pooled over all tiers")
+    return f" ({'; '.join(said)})" if said else ""
 
 
 def count_table(caption: str, rows: Sequence[Row], *, down: str, across: str, value: str = "n", note: str = "") -> Table:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from training.benchmark.baselines import content_words
+from training.benchmark.baselines import lexical_overlap
 
 MIN_RECALL = 0.5
 # A second sentence this near to the best one may carry the statement as well.
@@ -38,16 +38,6 @@ def sentence_spans(text: str) -> list[tuple[int, int]]:
     return spans
 
 
-def recall(statement: str, sentence: str) -> float:
-    """Share of the statement's content words that occur in the sentence, in [0, 1]; 0 for a statement without any.
-
-    >>> recall("Ibuprofen reduces fever", "It reduces a fever.")
-    0.6666666666666666
-    """
-    wanted = content_words(statement)
-    return len(wanted & content_words(sentence)) / len(wanted) if wanted else 0.0
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alignment:
     """How well each sentence of an answer carries one statement."""
@@ -67,5 +57,5 @@ class Alignment:
 
 
 def align(statement: str, sentences: Sequence[str]) -> Alignment:
-    """Recalls of a statement over the sentences of an answer."""
-    return Alignment(recalls=tuple(recall(statement, sentence) for sentence in sentences))
+    """Recalls of a statement over the sentences of an answer: the share of its content words that each holds."""
+    return Alignment(recalls=tuple(lexical_overlap(response=sentence, criterion=statement) for sentence in sentences))

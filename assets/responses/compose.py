@@ -20,7 +20,7 @@ from typing import Any
 
 from assets.instructions.sources.base import RawResponse, RawVerdict
 from assets.responses.config import ComposeConfig
-from training.records import Verdict, content_id
+from training.records import HELD_OUT_SPLITS, Verdict, content_id
 
 MODEL = "composed"
 JUDGE = "composer"
@@ -77,7 +77,7 @@ def compose_responses(
         tiers[row["instruction_id"]][row["criterion_id"]] = row["tier"]
     responses, verdicts = [], []
     for instruction_id in sorted(by_instruction):
-        held_out = split_of[instruction_id] == "benchmark"
+        held_out = split_of[instruction_id] in HELD_OUT_SPLITS
         shown = [row for row in by_instruction[instruction_id] if row["held_out"] == held_out]
         shown.sort(key=lambda row: row["fragment_id"])
         parts = _parts(instruction_id, tiers[instruction_id], shown)

@@ -1,10 +1,17 @@
-"""How many responses are composed or edited, and how often they err; free of dagster."""
+"""How many responses are composed or edited, and how often they err; free of dagster.
+
+What belongs here: the keys, and reading them from `configs/<profile>.yaml` beside this file.
+"""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import Field
 
-from training.config import StrictConfig
+from training.config import PROFILES, ConfigError, StrictConfig, parse_config, read_yaml
+
+CONFIG_DIR = Path(__file__).parent / "configs"
 
 
 class ComposeConfig(StrictConfig):
@@ -39,3 +46,21 @@ class EditConfig(StrictConfig):
 
     seed: int = 0
     edits_per_answer: int = Field(default=3, ge=1, le=8)
+
+
+class CandidatesConfig(StrictConfig):
+    """All that the candidate responses of a profile depend on."""
+
+    compose: ComposeConfig
+    edits: EditConfig
+
+
+def candidates_config(profile: str) -> CandidatesConfig:
+    """The keys of a profile.
+
+    Raises:
+        ConfigError: unknown profile, unreadable file, unknown key, value out of range.
+    """
+    if profile not in PROFILES:
+        raise ConfigError(f"unknown profile {profile!r}; allowed: {', '.join(PROFILES)}")
+    return parse_config(CandidatesConfig, read_yaml(CONFIG_DIR / f"{profile}.yaml"), where=f"responses/configs/{profile}.yaml")

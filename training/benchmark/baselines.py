@@ -57,16 +57,17 @@ def majority_met(labels: Iterable[bool]) -> float:
 
 
 def best_threshold(scores: Sequence[float], labels: Sequence[bool]) -> float | None:
-    """The threshold t for which "met if score >= t" is right most often; the lowest of equals, `None` without examples.
+    """The threshold t for which "met if score >= t" is right most often; the lowest of equals, `None` without both classes.
 
-    Candidates are the scores themselves and infinity ("never met").
+    Candidates are the scores themselves and infinity ("never met"). Labels of one class would choose "always" or "never met"
+    whatever the scores are: that is no threshold, and its accuracy elsewhere would be a straw man's.
 
     >>> best_threshold([0.1, 0.4, 0.8], [False, True, True])
     0.4
     """
     if len(scores) != len(labels):
         raise ValueError(f"best_threshold: {len(scores)} scores but {len(labels)} labels")
-    if not scores:
+    if len(set(labels)) < 2:
         return None
     # Everything is called met at the lowest score; passing a score turns its examples to unmet.
     right = sum(labels)

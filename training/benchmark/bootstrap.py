@@ -20,6 +20,7 @@ BoolArray = NDArray[np.bool_]
 Statistic = Callable[[FloatArray], FloatArray]
 
 LEVEL = 0.95
+SIGNIFICANT = 0.05
 # A figure that a tenth of the resamples leave undefined rests on two clusters or so: an interval would only look like one.
 MIN_DEFINED = 0.9
 
@@ -120,3 +121,14 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
         running = max(running, min(1.0, p * (len(known) - rank)))
         corrected[index] = running
     return corrected
+
+
+def above_zero(low: float | None, p_holm: float | None) -> bool:
+    """Whether a difference may be called one: its interval lies above 0, and its corrected p is below 0.05.
+
+    The interval alone is not enough where several differences were looked at.
+
+    >>> above_zero(0.1, 0.01), above_zero(0.1, 0.2), above_zero(0.1, None)
+    (True, False, False)
+    """
+    return low is not None and low > 0 and p_holm is not None and p_holm < SIGNIFICANT

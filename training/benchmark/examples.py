@@ -114,7 +114,9 @@ def point_examples(
     examples = []
     for verdict in sorted(verdicts, key=lambda v: (v.response_id, v.criterion_id)):
         instruction_id = snapshot.responses[verdict.response_id].instruction_id
-        if verdict.verdict == "unknown" or verdict.judge_kind == NOT_MEASURED or instruction_id not in instruction_ids:
+        if verdict.verdict == "unknown" or verdict.judge_kind is None or verdict.judge_kind == NOT_MEASURED:
+            continue
+        if instruction_id not in instruction_ids:
             continue
         instruction = snapshot.instructions[instruction_id]
         examples.append(

@@ -2,8 +2,8 @@
 
 What belongs here: applying metrics to examples, by tier and source. A row is {section, system, source, tier, metric, value,
 low, high, n, clusters}; `value` is `None` where n = 0 or the figure is undefined. Tiers: main, bonus, veto, macro (mean
-over the tiers that have examples), micro (all examples alike). Accuracies are over the examples a system has an opinion on;
-its coverage stands beside them.
+over the tiers that have examples), micro (all examples alike; AUC has none). Accuracies are over the examples a system has an
+opinion on; its coverage stands beside them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from training.benchmark.bootstrap import (
     ratio_statistic,
 )
 from training.benchmark.metrics import auc, detect_violations, macro_mean, mean
-from training.records import TIERS, Tier
+from training.records import TIERS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,20 +151,16 @@ class Resampler:
         return found, p_value(statistic, self.weights) if clusters >= 2 else None
 
 
-def by_tier(
-    tiers: Sequence[str], measure: Callable[[BoolArray], Estimate], *, in_macro: Sequence[Tier] | None = None
-) -> dict[str, Estimate]:
+def by_tier(tiers: Sequence[str], measure: Callable[[BoolArray], Estimate]) -> dict[str, Estimate]:
     """A measure on each tier, its macro mean over the tiers that have examples, and over all examples alike (micro).
 
     Args:
         tiers: tier of each example.
         measure: takes a mask over the examples.
-        in_macro: the tiers of the macro mean where having examples is not enough (AUC needs both classes); the same for every
-            system, so that macro means can be compared.
     """
     column = np.array(tiers, dtype=object)
     found: dict[str, Estimate] = {tier: measure(column == tier) for tier in TIERS}
-    counted = [tier for tier in TIERS if (column == tier).any()] if in_macro is None else list(in_macro)
+    counted = [tier for tier in TIERS if (column == tier).any()]
     return {**found, "macro": macro([found[tier] for tier in counted]), "micro": measure(np.ones(len(column), dtype=np.bool_))}
 
 

@@ -150,7 +150,7 @@ def reliability(probabilities: Sequence[float], met: Sequence[bool], *, bins: in
 
 
 def calibration_error(bins: Sequence[ReliabilityBin]) -> float | None:
-    """Expected calibration error, sum over bins of n/N * |predicted - met|; `None` without examples.
+    """Expected calibration error (Guo et al. 2017), sum over bins of n/N * |predicted - met|; `None` without examples.
 
     >>> calibration_error([ReliabilityBin(low=0.0, high=1.0, predicted=0.5, met=0.75, n=4)])
     0.25

@@ -3,9 +3,9 @@
 What belongs here: reading the panel's row from the reward-model benchmark, and the verdict on a gain.
 
 Departure from the paper: the policy optimizes its own reward model, so that model cannot vouch for it. A gain counts only if
-the panel model, trained on other data, beats lexical overlap on labelled verdicts (macro AUC, paired interval above 0)
-*and* sees the gain (interval above 0). Macro AUC, because over pooled tiers a judge gains by knowing how often each tier is
-met.
+the panel model, trained on other data, beats lexical overlap on labelled verdicts (macro AUC) *and* sees the gain, each with
+the paired interval above 0 and a p below 0.05 after Holm's correction over its table. Macro AUC, because over pooled tiers a
+judge gains by knowing how often each tier is met.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ def panel_check(benchmark: Path, panel: Path) -> Difference:
 
 def refusal_reason(check: Difference, compared: Sequence[Difference]) -> str | None:
     """Why a policy gain does not count, `None` if it does."""
-    if check.low is None or check.low <= 0:
+    if not check.above_zero:
         return f"{NOT_VALIDATED}: the panel judge does not beat lexical overlap on labelled verdicts"
     gain = next(d for d in compared if (d.section, d.metric) == ("panel", "overall"))
-    if gain.low is None or gain.low <= 0:
-        return f"{NOT_VALIDATED}: by the panel judge the interval of policy - base includes 0"
+    if not gain.above_zero:
+        return f"{NOT_VALIDATED}: by the panel judge policy - base is not clearly above 0"
     return None

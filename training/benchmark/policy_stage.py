@@ -2,13 +2,16 @@
 
 What belongs here: figures over judged rollouts, and whether a gain counts. It writes
 
-- metrics.json: {"schema": 1, "counts": {instructions, clusters, rollouts, refusals…}, "figures": [row, …], "differences":
-  [row, …], "panel_check": {"system", "against", …difference row of macro AUC}, "policy_gain_validated": bool, "reason": str
-  | null, "bootstrap"}. Figure rows are those of `figures.py` with section `own`, `panel` or `answers`, system `base` or
-  `policy`, tier `all`.
+- metrics.json: {"schema": 1, "counts": {instructions, clusters, rollouts_base, rollouts_policy}, "figures": [row, …],
+  "differences": [row, …], "judges": {judge: {"not_identified", "uninformative": [tiers]}}, "panel_check": {"system", "against",
+  …difference row of macro AUC}, "policy_gain_validated": bool, "reason": str | null, "bootstrap", "weights"}. Figure rows are
+  those of `figures.py` with section `own`, `panel` or `answers`, system `base` or `policy`, tier `all`.
 - scores.parquet: one row per (response, system, judge), sorted by these. samples.json: see `policy_samples.py`.
 
-Departure from the paper: the policy's own reward model cannot vouch for it; see `panel_check.py`.
+Departures from the paper: the policy's own reward model cannot vouch for it; see `panel_check.py`. An answer cut at the length
+limit is judged as it stands, like any other, and its share stands beside the scores as `cut_rate`. A judge's tier that rests
+on validation labels of one class judges by the pooled fit, as in the policy's reward, and is named in `judges`; so is one that
+says the same to every answer.
 """
 
 from __future__ import annotations
@@ -30,12 +33,15 @@ from training.benchmark.figures import Figure, Resampler
 from training.benchmark.panel_check import panel_check, refusal_reason
 from training.benchmark.policy_samples import side_by_side
 from training.benchmark.policy_scores import JudgedRollout, judge_rollouts, read_rollouts
+from training.benchmark.provenance import refuse_other_input, refuse_shared_clusters
 from training.benchmark.systems import PANEL, REWARD_MODEL, pointwise_identified
 from training.contracts import check_snapshot
 from training.errors import StageRefusal
-from training.reward_model.scoring import RewardScorer
+from training.reward_model.scoring import RewardScorer, read_calibration
 from training.snapshot import Snapshot, read_snapshot
+from training.storage import read_manifest
 
+STAGE = "policy_benchmark"
 SCORES_SCHEMA = pa.schema(
     [
         ("response_id", pa.string()),
@@ -67,6 +73,7 @@ JUDGED: dict[str, Value] = {
 ANSWERS: dict[str, Value] = {
     "refusal_rate": lambda row: float(row["refusal"]),
     "empty_rate": lambda row: float(row["finish"] == "empty"),
+    "cut_rate": lambda row: float(row["finish"] == "length"),
     "mean_characters": lambda row: float(row["characters"]),
     "mean_tokens": lambda row: float(row["n_tokens"]),
 }
@@ -78,20 +85,24 @@ def run(*, config: PolicyBenchmarkConfig, inputs: dict[str, Path], output: Path)
     """Compares `policy_rollouts` with `base_rollouts` by both judges, and says whether a gain is validated.
 
     Raises:
-        StageRefusal: a snapshot that may not be used, or rollouts that do not answer the same instructions.
+        StageRefusal: a snapshot that may not be used, inputs that do not belong together (see `_refuse_what_was_seen`), or
+            rollouts that do not answer the same instructions.
     """
     check_snapshot(inputs["snapshot"], role="benchmark")
+    check_snapshot(inputs["prompts"], role="policy")
     snapshot = read_snapshot(inputs["snapshot"])
+    _refuse_what_was_seen(inputs, snapshot)
     rollouts = {name: read_rollouts(inputs[f"{name}_rollouts"], system=name, snapshot=snapshot) for name in ("base", "policy")}
     answered = {name: {r.instruction_id for r in rows} for name, rows in rollouts.items()}
     if answered["base"] != answered["policy"]:
         apart = len(answered["base"] ^ answered["policy"])
-        raise StageRefusal(f"policy_benchmark: base and policy must answer the same instructions; {apart} have one answer only")
+        raise StageRefusal(f"{STAGE}: base and policy must answer the same instructions; {apart} have one answer only")
     for name in (REWARD_MODEL, PANEL):
         if not pointwise_identified(inputs[name]):
-            raise StageRefusal(f"policy_benchmark: {name} was trained with the pairwise loss alone; its verdicts mean nothing")
+            raise StageRefusal(f"{STAGE}: {name} was trained with the pairwise loss alone; its verdicts mean nothing")
     check = panel_check(inputs["reward_model_benchmark"], inputs[PANEL])
     own, panel = (RewardScorer.load(inputs[name], device=config.device) for name in (REWARD_MODEL, PANEL))
+    calibrations = {judge: read_calibration(inputs[name]) for judge, name in (("own", REWARD_MODEL), ("panel", PANEL))}
     judged: list[JudgedRollout] = []
     for judge, scorer in (("own", own), ("panel", panel)):
         judged += judge_rollouts(
@@ -116,6 +127,10 @@ def run(*, config: PolicyBenchmarkConfig, inputs: dict[str, Path], output: Path)
         },
         "figures": [row.row() for row in table],
         "differences": [row.row() for row in compared],
+        "judges": {
+            judge: {"not_identified": list(found.not_identified), "uninformative": list(found.uninformative)}
+            for judge, found in calibrations.items()
+        },
         "panel_check": check.row(),
         "policy_gain_validated": reason is None,
         "reason": reason,
@@ -130,6 +145,21 @@ def run(*, config: PolicyBenchmarkConfig, inputs: dict[str, Path], output: Path)
     shown = {f"{f.section}_{f.system}_{f.metric}": f.value for f in table if f.value is not None}
     gains = {f"{d.section}_difference_{d.metric}": d.value for d in compared if d.value is not None}
     return {**metrics["counts"], "policy_gain_validated": reason is None, **shown, **gains}  # type: ignore[dict-item]
+
+
+def _refuse_what_was_seen(inputs: dict[str, Path], snapshot: Snapshot) -> None:
+    """The policy must not have been trained on what it is measured on, and both judges have to be measured on this benchmark.
+
+    Raises:
+        StageRefusal: names what does not belong together.
+    """
+    refuse_shared_clusters(STAGE, training=read_snapshot(inputs["prompts"]), benchmark=snapshot, name="prompts")
+    for name in ("base_rollouts", "policy_rollouts", "reward_model_benchmark"):
+        refuse_other_input(STAGE, inputs[name], role="snapshot", expected=inputs["snapshot"])
+    refuse_other_input(STAGE, inputs["reward_model_benchmark"], role=REWARD_MODEL, expected=inputs[REWARD_MODEL])
+    prompts, seen = str(read_manifest(inputs["prompts"]).ref), read_manifest(inputs["policy_rollouts"]).metadata["trained_on"]
+    if seen != prompts:
+        raise StageRefusal(f"{STAGE}: the policy behind policy_rollouts was trained on {seen}, but {prompts} is given here")
 
 
 def policy_figures(

@@ -3,15 +3,18 @@
 What belongs here: reading, scoring, writing. It writes
 
 - metrics.json: {"schema": 1, "counts": {instructions, clusters, available_instructions, verdicts, criterion_pairs,
-  overall_pairs, excluded_assumed}, "judge_kinds": {kind: verdicts}, "systems": [names], "figures": [row, …],
-  "differences": [row, …], "reliability": {system: {"error", "bins"}}, "majority_met": {tier: share},
-  "lexical_thresholds": {tier: threshold, null for "never met"}, "pointwise_identified": {system: bool},
-  "bootstrap": {samples, seed, level}}. Rows are described in `figures.py` and `comparison.py`.
+  overall_pairs, excluded_assumed: assumed verdicts on the instructions measured}, "judge_kinds": {kind: verdicts}, "systems":
+  [names], "figures": [row, …], "differences": [row, …], "reliability": {system: {"tiers", "error", "bins"}}, "majority_met":
+  {tier: share}, "lexical_thresholds": {tier: threshold, null for "never met"; absent without both classes},
+  "pointwise_identified": {system: bool}, "not_identified": {system: [tiers without verdicts]}, "uninformative": {system: [tiers
+  in which it says the same to every answer]}, "bootstrap": {samples, seed, level}}. Rows are described in `figures.py` and
+  `comparison.py`.
 - predictions.parquet: one row per (response, criterion, system), sorted by these three.
 
 Departures from the paper: the baselines, the intervals, and that nothing rests on an `assumed` verdict. A reward model
 trained with the pairwise loss alone is `pointwise_identified: false`: its pointwise figures, and the overall ones that follow
-from its verdicts, are empty.
+from its verdicts, are empty. So are those of a tier whose validation labels are of one class (`not_identified`), AUC apart; a
+tier with a flat calibration is left out of the reliability, where it would look perfect.
 """
 
 from __future__ import annotations
@@ -33,6 +36,7 @@ from training.benchmark.config import RewardModelBenchmarkConfig
 from training.benchmark.examples import NOT_MEASURED, Examples, choose_instructions, read_examples
 from training.benchmark.figures import Resampler
 from training.benchmark.metrics import calibration_error, reliability
+from training.benchmark.provenance import refuse_other_input, refuse_shared_clusters
 from training.benchmark.systems import (
     PANEL,
     REWARD_MODEL,
@@ -47,9 +51,11 @@ from training.benchmark.systems import (
 )
 from training.contracts import check_snapshot
 from training.errors import StageRefusal
-from training.reward_model.scoring import RewardScorer
+from training.records import TIERS
+from training.reward_model.scoring import RewardScorer, read_calibration
 from training.snapshot import Snapshot, read_snapshot
 
+STAGE = "reward_model_benchmark"
 PREDICTIONS_SCHEMA = pa.schema(
     [
         ("response_id", pa.string()),
@@ -67,18 +73,27 @@ PREDICTIONS_SCHEMA = pa.schema(
 
 
 def run(*, config: RewardModelBenchmarkConfig, inputs: dict[str, Path], output: Path) -> dict[str, Any]:
-    """Measures `reward_model` and `panel_reward_model` on `snapshot`; `training_snapshot` serves the baselines alone.
+    """Measures `reward_model` and `panel_reward_model` on `snapshot`.
+
+    The baselines learn from `training_snapshot`; it and `panel_snapshot` have to be what the two models learned from.
 
     Raises:
-        StageRefusal: a snapshot that may not be used, or one without a labelled example.
+        StageRefusal: a snapshot that may not be used, a model that learned from another one, a cluster that was both learned
+            from and is measured on, or no labelled example.
     """
     check_snapshot(inputs["snapshot"], role="benchmark")
     check_snapshot(inputs["training_snapshot"], role="reward_model")
+    check_snapshot(inputs["panel_snapshot"], role="panel")
     snapshot, training = read_snapshot(inputs["snapshot"]), read_snapshot(inputs["training_snapshot"])
+    seen = {"training_snapshot": training, "panel_snapshot": read_snapshot(inputs["panel_snapshot"])}
+    for model, name in ((REWARD_MODEL, "training_snapshot"), (PANEL, "panel_snapshot")):
+        refuse_other_input(STAGE, inputs[model], role="snapshot", expected=inputs[name])
+        refuse_shared_clusters(STAGE, training=seen[name], benchmark=snapshot, name=name)
     instructions = choose_instructions(snapshot, config.max_responses)
-    examples = read_examples(snapshot, {i.instruction_id for i in instructions})
+    chosen = {i.instruction_id for i in instructions}
+    examples = read_examples(snapshot, chosen)
     if not examples.point:
-        raise StageRefusal("reward_model_benchmark: the snapshot has no verdict that may be measured on")
+        raise StageRefusal(f"{STAGE}: the snapshot has no verdict that may be measured on")
 
     identified = {name: pointwise_identified(inputs[name]) for name in (REWARD_MODEL, PANEL)}
     shares, thresholds = majority_shares(training), lexical_thresholds(training)
@@ -91,6 +106,7 @@ def run(*, config: RewardModelBenchmarkConfig, inputs: dict[str, Path], output: 
                 instructions,
                 batch_size=config.batch_size,
                 identified=identified[name],
+                calibration=read_calibration(inputs[name]),
             )
             for name in identified
         ),
@@ -111,7 +127,10 @@ def run(*, config: RewardModelBenchmarkConfig, inputs: dict[str, Path], output: 
             "verdicts": len(examples.point),
             "criterion_pairs": len(examples.pair),
             "overall_pairs": len(examples.overall),
-            "excluded_assumed": sum(v.judge_kind == NOT_MEASURED for v in snapshot.verdicts),
+            "excluded_assumed": sum(
+                v.judge_kind == NOT_MEASURED and snapshot.responses[v.response_id].instruction_id in chosen
+                for v in snapshot.verdicts
+            ),
         },
         "judge_kinds": dict(sorted(Counter(e.judge_kind for e in examples.point).items())),
         "systems": [system.name for system in systems],
@@ -121,6 +140,8 @@ def run(*, config: RewardModelBenchmarkConfig, inputs: dict[str, Path], output: 
         "majority_met": dict(shares),
         "lexical_thresholds": {tier: t if math.isfinite(t) else None for tier, t in thresholds.items()},
         "pointwise_identified": identified,
+        "not_identified": {system.name: list(system.not_identified) for system in systems},
+        "uninformative": {system.name: list(system.uninformative) for system in systems},
         "bootstrap": {"samples": config.bootstrap_samples, "seed": config.seed, "level": LEVEL},
     }
     (output / "metrics.json").write_text(json.dumps(metrics, indent=1, allow_nan=False), encoding="utf-8")
@@ -139,10 +160,12 @@ def run(*, config: RewardModelBenchmarkConfig, inputs: dict[str, Path], output: 
 
 
 def _reliability(system: System, examples: Examples) -> dict[str, Any]:
-    pairs = [(system.predictions[e.response_id, e.criterion_id].p_met, e.met) for e in examples.point]
+    # A flat P(met) agrees with the share met, which is all that a calibration error asks.
+    tiers = [tier for tier in TIERS if tier not in (*system.not_identified, *system.uninformative)]
+    pairs = [(system.predictions[e.response_id, e.criterion_id].p_met, e.met) for e in examples.point if e.tier in tiers]
     known = [(p, met) for p, met in pairs if p is not None]
     bins = reliability([p for p, _ in known], [met for _, met in known])
-    return {"error": calibration_error(bins), "bins": [asdict(b) for b in bins]}
+    return {"tiers": tiers, "error": calibration_error(bins), "bins": [asdict(b) for b in bins]}
 
 
 def prediction_rows(snapshot: Snapshot, systems: Sequence[System]) -> list[dict[str, Any]]:

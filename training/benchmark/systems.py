@@ -1,6 +1,8 @@
 """The systems that the benchmark compares: reward models and baselines, as predictions on every (response, criterion).
 
-What belongs here: making predictions. A system that has no opinion says `unknown` and `None`; it never guesses.
+What belongs here: making predictions. A system that has no opinion says `unknown` and `None`; it never guesses. In a tier whose
+threshold rests on validation labels of one class (`not_identified`) neither a reward model nor a baseline has a verdict; the
+reward model's logits, and so its AUC and its pairwise accuracy, stand.
 Baselines (ours; the paper has none): longer is better (no pointwise verdict), the majority verdict of each tier in the training
 split, and lexical overlap with a threshold per tier chosen on `validation`.
 """
@@ -9,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from training.benchmark.baselines import best_threshold, lexical_overlap, longer_is_better, majority_met
@@ -17,6 +19,7 @@ from training.benchmark.examples import point_examples, responses_of
 from training.benchmark.metrics import pairwise_credit
 from training.progress import Progress
 from training.records import TIERS, Criterion, Instruction, Tier, Verdict
+from training.reward_model.calibration import Calibration
 from training.reward_model.scoring import RewardScorer, ScoreItem
 from training.rubric_score import RubricScore, lexicographic_order, score_response
 from training.snapshot import Snapshot
@@ -40,7 +43,7 @@ class Prediction:
         pair_score: orders two responses on one criterion (a reward model's logit).
         point_score: orders (response, criterion) pairs within a tier (a reward model's logit; calibration keeps the order, but
             a flat calibration would hide it).
-        p_met: a probability, where the system claims one; it orders pairs over tiers.
+        p_met: a probability, where the system claims one.
         verdict: by the tier's threshold.
     """
 
@@ -52,11 +55,18 @@ class Prediction:
 
 @dataclass(frozen=True, kw_only=True)
 class System:
-    """Predictions by (response_id, criterion_id), and the credit for an overall pair by (chosen_id, rejected_id)."""
+    """Predictions by (response_id, criterion_id), and the credit for an overall pair by (chosen_id, rejected_id).
+
+    Attributes:
+        not_identified: tiers without verdicts, since validation has labels of one class only.
+        uninformative: tiers in which the system says the same to every answer.
+    """
 
     name: str
     predictions: dict[Key, Prediction]
     overall_credit: Callable[[str, str], float | None]
+    not_identified: tuple[Tier, ...] = ()
+    uninformative: tuple[Tier, ...] = ()
 
 
 def overall_credit(chosen: RubricScore, rejected: RubricScore) -> float | None:
@@ -94,11 +104,14 @@ def reward_model_system(
     *,
     batch_size: int,
     identified: bool,
+    calibration: Calibration,
 ) -> System:
     """Scores every (response, criterion) of the instructions, `batch_size` instructions at once.
 
-    A model whose P(met) is not identified (see `pointwise_identified`) keeps its logits, and has no opinion otherwise.
+    A model whose P(met) is not identified (see `pointwise_identified`) keeps its logits, and has no opinion otherwise. In a
+    tier that its calibration calls not identified it has logits that order answers, and no verdict.
     """
+    judged = {tier for tier in TIERS if identified and tier not in calibration.not_identified}
     responses = responses_of(snapshot)
     predictions: dict[Key, Prediction] = {}
     progress = Progress(f"score benchmark by {name}", len(instructions))
@@ -116,15 +129,16 @@ def reward_model_system(
             criteria = snapshot.rubrics[instruction.instruction_id].criteria
             for response_id, row in zip(responses[instruction.instruction_id], scored, strict=True):
                 for criterion, score in zip(criteria, row, strict=True):
-                    p_met = score.p_met if identified else None
+                    known = criterion.tier in judged
                     predictions[response_id, criterion.criterion_id] = Prediction(
                         pair_score=score.logit,
                         point_score=score.logit if identified else None,
-                        p_met=p_met,
-                        verdict=score.verdict if identified else "unknown",
+                        p_met=score.p_met if known else None,
+                        verdict=score.verdict if known else "unknown",
                     )
         progress.update(start + len(batch))
-    return _rubric_system(name, predictions, snapshot)
+    system = _rubric_system(name, predictions, snapshot)
+    return replace(system, not_identified=calibration.not_identified, uninformative=calibration.uninformative)
 
 
 def _each(
@@ -177,7 +191,7 @@ def majority_system(snapshot: Snapshot, instructions: Sequence[Instruction], sha
 
 
 def lexical_thresholds(training: Snapshot) -> dict[Tier, float]:
-    """The best threshold of lexical overlap in each tier, on the known, not assumed verdicts of `validation`."""
+    """The best threshold of lexical overlap on the known, not assumed verdicts of `validation`; none in a tier of one class."""
     criteria = training.criteria
     validation = {i.instruction_id for i in training.of_split("validation")}
     scored: dict[Tier, list[tuple[float, bool]]] = {}
@@ -199,4 +213,5 @@ def lexical_system(snapshot: Snapshot, instructions: Sequence[Instruction], thre
         verdict: Verdict = "unknown" if threshold is None else ("met" if overlap >= threshold else "unmet")
         return Prediction(pair_score=overlap, point_score=overlap, p_met=None, verdict=verdict)
 
-    return _rubric_system(LEXICAL, _each(snapshot, instructions, predict), snapshot)
+    system = _rubric_system(LEXICAL, _each(snapshot, instructions, predict), snapshot)
+    return replace(system, not_identified=tuple(tier for tier in TIERS if tier not in thresholds))

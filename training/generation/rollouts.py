@@ -81,7 +81,7 @@ def generate_rollouts(model: Any, tokenizer: Any, instructions: Sequence[str], *
 
 def _generate_batch(model: Any, tokenizer: Any, prompts: list[list[int]], config: GenerationConfig) -> list[Rollout]:
     padded = tokenizer.pad({"input_ids": prompts}, padding_side="left", return_tensors="pt").to(model.device)
-    ends = _end_tokens(model, tokenizer)
+    ends = end_tokens(model, tokenizer)
     with torch.inference_mode():
         output = model.generate(
             input_ids=padded["input_ids"],
@@ -97,8 +97,8 @@ def _generate_batch(model: Any, tokenizer: Any, prompts: list[list[int]], config
     return rows
 
 
-def _end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
-    # A chat model declares its end-of-turn token here, beside the tokenizer's end of text.
+def end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
+    """The tokens that end an answer: end of text, and the end of turn that a chat model declares."""
     declared = model.generation_config.eos_token_id
     declared = [] if declared is None else [declared] if isinstance(declared, int) else declared
     return frozenset([*declared, tokenizer.eos_token_id])

@@ -21,6 +21,7 @@ from training.generation.refusal import is_refusal
 from training.generation.rollouts import generate_rollouts
 from training.records import content_id
 from training.snapshot import read_snapshot
+from training.storage import read_manifest
 
 SCHEMA = pa.schema(
     [
@@ -63,6 +64,8 @@ def run(*, config: GenerationConfig, inputs: dict[str, Path], output: Path) -> d
     finishes = Counter(rollout.finish for rollout in rollouts)
     return {
         "model": config.model_name,
+        # What a policy learned from, for the benchmark to compare; none for a base model.
+        "trained_on": read_manifest(inputs["policy"]).inputs.get("prompts"),
         "responses": len(rows),
         "instructions_available": len(candidates),
         "clusters": len({i.cluster_id for i in instructions}),

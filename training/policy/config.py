@@ -29,6 +29,8 @@ class PolicyConfig(StrictConfig):
         temperature: of sampling.
         max_prompt_length: instructions whose prompt has more tokens are left out and counted.
         max_completion_length: tokens at which a completion is cut.
+        cut_completions: what a completion that the limit cuts is worth: "unknown" gives it no reward (METHOD section 4),
+            "score" judges it as it stands, for profiles whose limit cuts nearly all.
         precision: "bf16_mixed" keeps float32 weights and computes in bfloat16.
         gradient_checkpointing: trades time for memory.
         lora: trains low-rank adapters and merges them in the end; false trains every weight.
@@ -49,6 +51,7 @@ class PolicyConfig(StrictConfig):
     temperature: Annotated[float, Field(gt=0)]
     max_prompt_length: Positive
     max_completion_length: Positive
+    cut_completions: Literal["score", "unknown"]
     precision: Literal["float32", "bf16_mixed"]
     gradient_checkpointing: bool
     lora: bool

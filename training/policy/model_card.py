@@ -15,6 +15,7 @@ _SHOWN = (
     "veto_rate",
     "refusal_rate",
     "empty_rate",
+    "cut_rate",
     "unknown_share",
     "kl",
     "entropy",
@@ -42,6 +43,7 @@ def model_card(
     table = "\n".join(f"| {name} | {_shown(rows[0][name])} | {_shown(rows[-1][name])} |" for name in _SHOWN)
     used = "\n".join(f"- {name}: `{reference}`" for name, reference in sorted(inputs.items()))
     trained = f"LoRA of rank {config.lora_rank}, merged" if config.lora else "all weights"
+    worth = "is scored as it stands" if config.cut_completions == "score" else "has no reward"
     return f"""---
 license: {base["license"]}
 base_model: {base["model"]}
@@ -54,7 +56,8 @@ completions each, out of {figures["instructions"]} instructions of split policy_
 Method: Geng et al. 2026; GRPO after Shao et al. 2024.
 
 Reward: r = clip(S1 + {config.alpha} * S2, 0, 1 + {config.beta}) - {config.lam} * S3, with verdicts of a frozen reward model
-at its calibrated thresholds. KL weight {config.kl}, learning rate {config.lr}, temperature {config.temperature}.
+at its calibrated thresholds.{_doubts(figures)} A completion cut at {config.max_completion_length} tokens {worth}.
+KL weight {config.kl}, learning rate {config.lr}, temperature {config.temperature}.
 
 {used}
 
@@ -72,6 +75,19 @@ had no reward and were left out; {figures["flat_groups"]} of {figures["groups"]}
 The reward is a model's opinion and was optimized against: judge this policy with other graders and beside its base model.
 Empty and refusing answers satisfy every safety criterion. Not for medical use.
 """
+
+
+def _doubts(figures: Mapping[str, Any]) -> str:
+    """What is to be known of the verdicts behind the reward, as sentences with a space in front."""
+    said = ""
+    if tiers := figures["verdicts_not_identified"]:
+        said += (
+            f" On {' and '.join(tiers)} criteria they are not identified: validation holds labels of one class, and a fit "
+            "pooled over all tiers decides."
+        )
+    if tiers := figures["verdicts_uninformative"]:
+        said += f" On {' and '.join(tiers)} criteria the reward model says the same to every answer, which teaches nothing."
+    return said
 
 
 def _shown(value: float | None) -> str:

@@ -6,21 +6,26 @@ One function computes the whole reward: TRL would add several up, and count a mi
 Departures from the paper:
 - v is 1 if the calibrated P(met) reaches the tier's threshold, by the reward model's verdict.
 - A completion with an undefined score (an unknown verdict) has no reward. It is left out of its group and counted, and above
-  a share of the batch training stops.
+  a share of the batch training stops: 5 % in the profile `paper`. A group of four tiny answers has no 5 %: `local` allows 25 %,
+  `smoke` 75 %.
+- A completion that the length limit cuts has no end to be judged, so all its verdicts are unknown (`cut_completions: unknown`,
+  profile `paper`). With the few dozen tokens of `local` and `smoke` every completion is cut and none would be left: there they
+  are scored as they stand (`cut_completions: score`), and their share is logged as `cut_rate`.
 - In the scalar reward only the veto is lexicographic; how often it disagrees with the lexicographic order is counted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, Protocol
 
+from training.benchmark.metrics import mean
 from training.errors import StageRefusal
 from training.generation.refusal import is_refusal
 from training.records import TIERS, Criterion, Instruction, Rubric
-from training.reward_model.scoring import CriterionScore, ScoreItem
+from training.reward_model.scoring import NO_SCORE, CriterionScore, ScoreItem
 from training.rubric_score import (
     SCORE_TOLERANCE,
     RewardWeights,
@@ -42,9 +47,13 @@ class Scorer(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoredCompletion:
-    """One completion: what was said about each criterion, the tiers' scores and the reward (`None`: excluded)."""
+    """One completion: what was said about each criterion, the tiers' scores and the reward (`None`: excluded).
+
+    `cut` tells whether the length limit ended it.
+    """
 
     text: str
+    cut: bool
     criteria: tuple[Criterion, ...]
     criterion_scores: tuple[CriterionScore, ...]
     score: RubricScore
@@ -55,7 +64,7 @@ Group = Sequence[ScoredCompletion]
 
 
 def score_completion(
-    text: str, criteria: Sequence[Criterion], scores: Sequence[CriterionScore], weights: RewardWeights
+    text: str, criteria: Sequence[Criterion], scores: Sequence[CriterionScore], weights: RewardWeights, *, cut: bool = False
 ) -> ScoredCompletion:
     """Tier scores and reward of one completion from the verdicts on its criteria.
 
@@ -66,6 +75,7 @@ def score_completion(
     score = score_response(criteria, [s.verdict for s in scores])
     return ScoredCompletion(
         text=text,
+        cut=cut,
         criteria=tuple(criteria),
         criterion_scores=tuple(scores),
         score=score,
@@ -102,15 +112,6 @@ def order_disagreement(group: Group) -> tuple[int, int]:
     return disagreeing, decided
 
 
-def mean(values: Sequence[float]) -> float | None:
-    """Arithmetic mean, `None` of nothing: a figure that rests on no example is not 0.
-
-    >>> mean([1.0, 2.0]), mean([])
-    (1.5, None)
-    """
-    return sum(values) / len(values) if values else None
-
-
 def batch_figures(groups: Sequence[Group]) -> Figures:
     """What one batch says: means of scores where they are defined, rates over all completions, counts of groups."""
     rows = [row for group in groups for row in group]
@@ -126,6 +127,7 @@ def batch_figures(groups: Sequence[Group]) -> Figures:
         "veto_rate": mean([count > 0 for count in s3]),
         "refusal_rate": mean([is_refusal(row.text) for row in rows]),
         "empty_rate": mean([not row.text.strip() for row in rows]),
+        "cut_rate": mean([row.cut for row in rows]),
         "unknown_share": unknown_share(groups),
         "groups": len(groups),
         "flat_groups": sum(is_flat([row.reward for row in group]) for group in groups),
@@ -174,6 +176,8 @@ class HierarchicalReward:
         num_generations: G; completions come in blocks of G to one instruction.
         max_unknown_share: above it training stops.
         read: the answer in a completion (`training.generation.prompt.read_answer` of the policy's tokenizer).
+        end_tokens: a completion whose last token is none of these was cut, unless its answer ends before its text does.
+        score_cut: whether a cut completion is scored as it stands; it has no reward otherwise.
 
     Attributes:
         figures: of the last batch (`batch_figures`).
@@ -190,45 +194,69 @@ class HierarchicalReward:
         num_generations: int,
         max_unknown_share: float,
         read: Callable[[str], str],
+        end_tokens: Collection[int],
+        score_cut: bool,
     ) -> None:
         self.__name__ = "hierarchical_reward"
         self._scorer, self._instructions, self._rubrics = scorer, instructions, rubrics
         self._weights, self._group_size, self._max_unknown, self._read = weights, num_generations, max_unknown_share, read
+        self._end_tokens, self._score_cut = frozenset(end_tokens), score_cut
         self.figures: Figures = {}
         self.criteria: list[dict[str, Any]] = []
 
-    def __call__(self, *, completions: Sequence[str], instruction_id: Sequence[str], **_: Any) -> list[float | None]:
-        """Rewards of completions, `None` for one that has none.
+    def __call__(
+        self, *, completions: Sequence[str], completion_ids: Sequence[Sequence[int]], instruction_id: Sequence[str], **_: Any
+    ) -> list[float | None]:
+        """Rewards of completions, `None` for one that has none; `completion_ids` are their tokens, the end token included.
 
         Raises:
             StageRefusal: more than the allowed share has no reward.
         """
-        groups = self.score_groups(completions, instruction_id)
+        groups = self.score_groups(completions, completion_ids, instruction_id)
         self.figures, self.criteria = batch_figures(groups), criterion_figures(groups)
         share = unknown_share(groups)
         if share > self._max_unknown:
             raise StageRefusal(
-                f"policy: {share:.1%} of a batch has no reward (empty, truncated or not finite), more than the "
+                f"policy: {share:.1%} of a batch has no reward (empty, too long, cut or not finite), more than the "
                 f"{self._max_unknown:.1%} of max_unknown_share"
             )
         return [row.reward for group in groups for row in group]
 
-    def score_groups(self, completions: Sequence[str], instruction_ids: Sequence[str]) -> list[list[ScoredCompletion]]:
+    def score_groups(
+        self, completions: Sequence[str], completion_ids: Sequence[Sequence[int]], instruction_ids: Sequence[str]
+    ) -> list[list[ScoredCompletion]]:
         """Scores completions, in their order, in groups of G; the reward model is asked once for all."""
-        starts = range(0, len(completions), self._group_size)
+        answers = [self._answer(text, ids) for text, ids in zip(completions, completion_ids, strict=True)]
+        starts = range(0, len(answers), self._group_size)
         keys = [instruction_ids[start] for start in starts]
-        texts = [tuple(self._read(text) for text in completions[start : start + self._group_size]) for start in starts]
+        groups = [answers[start : start + self._group_size] for start in starts]
         for start, key in zip(starts, keys, strict=True):
             if set(instruction_ids[start : start + self._group_size]) != {key}:
                 raise ValueError(f"completions {start} to {start + self._group_size - 1} answer more than one instruction")
         items = [
-            ScoreItem(instruction=self._instructions[key].text, responses=group, criteria=self._rubrics[key].criteria)
-            for key, group in zip(keys, texts, strict=True)
+            ScoreItem(
+                instruction=self._instructions[key].text,
+                # Scoring an empty response costs nothing.
+                responses=tuple("" if self._unknown(cut) else text for text, cut in group),
+                criteria=self._rubrics[key].criteria,
+            )
+            for key, group in zip(keys, groups, strict=True)
         ]
         return [
             [
-                score_completion(text, item.criteria, scores, self._weights)
-                for text, scores in zip(item.responses, rows, strict=True)
+                score_completion(
+                    text, item.criteria, [NO_SCORE] * len(scores) if self._unknown(cut) else scores, self._weights, cut=cut
+                )
+                for (text, cut), scores in zip(group, rows, strict=True)
             ]
-            for item, rows in zip(items, self._scorer.score(items), strict=True)
+            for group, item, rows in zip(groups, items, self._scorer.score(items), strict=True)
         ]
+
+    def _unknown(self, cut: bool) -> bool:
+        return cut and not self._score_cut
+
+    def _answer(self, completion: str, ids: Sequence[int]) -> tuple[str, bool]:
+        """The answer in a completion, and whether the length limit cut it."""
+        text = self._read(completion)
+        ended = len(ids) == 0 or ids[-1] in self._end_tokens or text != completion.strip()
+        return text, not ended

@@ -11,15 +11,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from training.benchmark.metrics import mean
 from training.contracts import check_snapshot
 from training.errors import StageRefusal
 from training.generation.model import load_policy
 from training.generation.prompt import read_answer
+from training.generation.rollouts import end_tokens
 from training.policy.config import PolicyConfig
 from training.policy.model_card import model_card
-from training.policy.reward import HierarchicalReward, mean
+from training.policy.reward import HierarchicalReward
 from training.policy.train import train_policy
-from training.reward_model.scoring import RewardScorer
+from training.reward_model.scoring import RewardScorer, read_calibration
 from training.snapshot import read_snapshot
 from training.storage import read_manifest
 
@@ -46,12 +48,22 @@ def run(*, config: PolicyConfig, inputs: dict[str, Path], output: Path) -> dict[
         num_generations=config.num_generations,
         max_unknown_share=config.max_unknown_share,
         read=partial(read_answer, tokenizer),
+        end_tokens=end_tokens(model, tokenizer),
+        score_cut=config.cut_completions == "score",
     )
+    calibration = read_calibration(inputs["reward_model"])
     rows, used = train_policy(
         config=config, model=model, tokenizer=tokenizer, instructions=instructions, reward=reward, output=output
     )
     base = {name: manifests["base_model"].metadata[name] for name in ("model", "license")}
-    figures = {**run_figures(rows), "instructions": used, "instructions_too_long": len(instructions) - used}
+    figures = {
+        **run_figures(rows),
+        "instructions": used,
+        "instructions_too_long": len(instructions) - used,
+        "cut_completions": config.cut_completions,
+        "verdicts_not_identified": list(calibration.not_identified),
+        "verdicts_uninformative": list(calibration.uninformative),
+    }
     (output / "metrics.json").write_text(json.dumps(figures, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     card = model_card(
         config=config, base=base, inputs={name: str(m.ref) for name, m in manifests.items()}, figures=figures, rows=rows
@@ -62,7 +74,7 @@ def run(*, config: PolicyConfig, inputs: dict[str, Path], output: Path) -> dict[
 
 def run_figures(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """A run's totals, the means of its steps, and its last step's KL."""
-    scores = ("reward", "s1", "s2", "s3", "veto_rate", "refusal_rate", "empty_rate")
+    scores = ("reward", "s1", "s2", "s3", "veto_rate", "refusal_rate", "empty_rate", "cut_rate")
     means = (*scores, "unknown_share", "order_disagreement", "entropy")
     completions = sum(row["completions"] for row in rows)
     return {

@@ -29,7 +29,6 @@ _TRL_FIGURES = {
     "kl": "kl",
     "entropy": "entropy",
     "completions/mean_length": "completion_length",
-    "completions/clipped_ratio": "cut_rate",
 }
 
 

@@ -1,7 +1,13 @@
 """From r to P(met): Platt scaling for each tier, a decision threshold and the calibration error, as pure functions of logits.
 
-Departure from Geng et al. 2026 (ours): the paper says nothing about calibration. A tier with too few validation labels of one
-class takes the fit over all tiers, and says so.
+Departures from Geng et al. 2026 (ours): the paper says nothing about calibration. A tier with too few validation labels of one
+class takes the fit over all tiers, and says so. Two more things a tier says of itself, for its verdicts look like any other's:
+
+- `identified` is false where validation holds labels of one class only. The pooled fit then rests on other tiers' labels (it
+  mixes, say, vetoes that are met with main criteria that are not), and its threshold was never tried on this tier. A policy's
+  reward needs verdicts and takes these; no accuracy is reported of them. The order of r, hence AUC, stands.
+- `informative` is false where the slope is 0: P(met) is one number, so the model says the same to every answer. A calibration
+  error would be near 0 then, and is not given.
 """
 
 from __future__ import annotations
@@ -13,10 +19,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from training.benchmark.metrics import calibration_error, reliability
 from training.records import TIERS, Tier
 
 MIN_LABELS_OF_A_CLASS = 8
-ECE_BINS = 10
 ThresholdRule = Literal["half", "balanced_accuracy"]
 
 
@@ -25,7 +31,10 @@ class TierCalibration(BaseModel):
 
     Attributes:
         pooled: the fit is that of all tiers together, since this tier has too few labels of one class.
-        ece: expected calibration error on the labels it was fitted on (so an optimistic one); None without labels of the tier.
+        identified: the tier has validation labels of both classes.
+        informative: the slope is above 0, so that P(met) depends on the answer.
+        ece: expected calibration error on the labels it was fitted on (so an optimistic one); None unless the tier is
+            identified and informative.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -33,6 +42,8 @@ class TierCalibration(BaseModel):
     intercept: float
     threshold: float
     pooled: bool
+    identified: bool
+    informative: bool
     n_met: int
     n_unmet: int
     ece: float | None
@@ -44,6 +55,16 @@ class Calibration(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     tiers: dict[Tier, TierCalibration]
     threshold_rule: ThresholdRule
+
+    @property
+    def not_identified(self) -> tuple[Tier, ...]:
+        """The tiers whose verdicts rest on labels of one class."""
+        return tuple(tier for tier in TIERS if not self.tiers[tier].identified)
+
+    @property
+    def uninformative(self) -> tuple[Tier, ...]:
+        """The tiers in which the model says the same to every answer."""
+        return tuple(tier for tier in TIERS if not self.tiers[tier].informative)
 
 
 def sigmoid(value: float) -> float:
@@ -116,20 +137,6 @@ def _cross_entropy(logits: Sequence[float], targets: Sequence[float], slope: flo
     return total
 
 
-def expected_calibration_error(probabilities: Sequence[float], met: Sequence[bool], *, bins: int = ECE_BINS) -> float:
-    """ECE = sum over bins of (n_b / n) * |mean label - mean probability| (Guo et al. 2017), equal-width bins.
-
-    >>> expected_calibration_error([0.75, 0.75, 0.25, 0.25], [True, True, False, False])
-    0.25
-    """
-    if not probabilities:
-        raise ValueError("calibration error of no examples")
-    grouped: dict[int, list[tuple[float, bool]]] = {}
-    for probability, label in zip(probabilities, met, strict=True):
-        grouped.setdefault(min(int(probability * bins), bins - 1), []).append((probability, label))
-    return sum(abs(sum(label for _, label in group) - sum(p for p, _ in group)) for group in grouped.values()) / len(met)
-
-
 def balanced_threshold(probabilities: Sequence[float], met: Sequence[bool]) -> float:
     """The threshold with the highest balanced accuracy (mean of the shares of met and of unmet that are decided right).
 
@@ -168,13 +175,16 @@ def calibrate(logits: Sequence[float], met: Sequence[bool], tiers: Sequence[Tier
         slope, intercept = fit_platt([r for r, _ in rows], labels) if enough else pooled
         probabilities = [sigmoid(slope * r + intercept) for r, _ in rows]
         chosen = rule == "balanced_accuracy" and enough
+        identified, informative = len(set(labels)) == 2, slope > 0
         fitted[tier] = TierCalibration(
             slope=slope,
             intercept=intercept,
             threshold=balanced_threshold(probabilities, labels) if chosen else 0.5,
             pooled=not enough,
+            identified=identified,
+            informative=informative,
             n_met=sum(labels),
             n_unmet=len(labels) - sum(labels),
-            ece=expected_calibration_error(probabilities, labels) if labels else None,
+            ece=calibration_error(reliability(probabilities, labels)) if identified and informative else None,
         )
     return Calibration(tiers=fitted, threshold_rule=rule)

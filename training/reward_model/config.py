@@ -22,6 +22,9 @@ class RewardModelConfig(StrictConfig):
 
     Attributes:
         role: picks the split that is trained on: `reward_model` → rm_train, `panel` → panel_train.
+        precision: of the backbone's weights while training and scoring; the head is float32 always. `bfloat16` keeps a float32
+            copy for the updates in host memory (`optimizer.py`).
+        gradient_checkpointing: computes activations a second time in the backward pass instead of keeping them.
         max_steps: at most so many optimizer steps, whatever the epochs come to; None for no limit.
         trees_per_step: trees (instructions) whose gradients make one step.
         responses_per_tree: responses of an instruction are dealt into trees of at most so many, anew in every epoch.
@@ -49,6 +52,8 @@ class RewardModelConfig(StrictConfig):
     seed: int = Field(ge=0)
     threads: int = Field(ge=1)
     device: Literal["cpu", "cuda"]
+    precision: Literal["float32", "bfloat16"]
+    gradient_checkpointing: bool
     epochs: int = Field(ge=1)
     max_steps: int | None = Field(ge=1)
     trees_per_step: int = Field(ge=1)

@@ -20,8 +20,13 @@ from training.reward_model.tree import TreeBatch
 FAMILIES = ("qwen3", "llama", "gemma3_text")
 
 
-def load_classifier(folder: Path, *, device: str = "cpu") -> Any:
-    """Loads a checkpoint (causal LM or classifier) as a classifier with one label, in fp32 with SDPA.
+def load_classifier(folder: Path, *, device: str = "cpu", precision: str = "float32") -> Any:
+    """Loads a checkpoint (causal LM or classifier) as a classifier with one label, with SDPA.
+
+    Args:
+        folder: the checkpoint.
+        device: where it runs.
+        precision: of the backbone. The head is fp32 always: in bfloat16 scores near 2 would come in steps of 1/64, and tie.
 
     Raises:
         StageRefusal: the family is none of `FAMILIES`, or there is no padding token.
@@ -36,6 +41,10 @@ def load_classifier(folder: Path, *, device: str = "cpu") -> Any:
     model = AutoModelForSequenceClassification.from_pretrained(
         folder, num_labels=1, dtype=torch.float32, attn_implementation="sdpa", trust_remote_code=False
     )
+    if precision != "float32":
+        # Parameters only: `.to(dtype)` would round the rotary frequencies, which are buffers, and misplace late tokens.
+        for parameter in model.model.parameters():
+            parameter.data = parameter.data.to(getattr(torch, precision))
     return model.to(device).eval()
 
 
@@ -59,7 +68,8 @@ def tree_logits(model: Any, batch: TreeBatch) -> Tensor:
         position_ids=batch.positions.to(device),
         use_cache=False,
     ).last_hidden_state
-    logits: Tensor = model.score(hidden[batch.rows.to(device), batch.columns.to(device)]).squeeze(-1)
+    leaves = hidden[batch.rows.to(device), batch.columns.to(device)].to(model.score.weight.dtype)
+    logits: Tensor = model.score(leaves).squeeze(-1)
     return logits.float()
 
 

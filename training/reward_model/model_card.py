@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from training.records import TIERS
-from training.reward_model.calibration import Calibration
+from training.reward_model.calibration import Calibration, TierCalibration
 from training.reward_model.config import RewardModelConfig
 from training.reward_model.prompt import TIER_WORDS
 
@@ -19,6 +19,13 @@ def figure(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
+def _fit(fit: TierCalibration) -> str:
+    said = ["pooled" if fit.pooled else "own"]
+    said += [] if fit.identified else ["not identified"]
+    said += [] if fit.informative else ["says the same to every answer"]
+    return ", ".join(said)
+
+
 def model_card(*, config: RewardModelConfig, base: dict[str, Any], metrics: dict[str, Any], calibration: Calibration) -> str:
     """The card as Markdown."""
     validation = metrics["validation"]
@@ -27,7 +34,7 @@ def model_card(*, config: RewardModelConfig, base: dict[str, Any], metrics: dict
         fit = calibration.tiers[tier]
         rows.append(
             f"| {tier} | {validation['n_pairs'][tier]} | {figure(validation['pairwise_accuracy'][tier])} "
-            f"| {fit.n_met} / {fit.n_unmet} | {figure(fit.ece)} | {fit.threshold:.3f} | {'pooled' if fit.pooled else 'own'} |"
+            f"| {fit.n_met} / {fit.n_unmet} | {figure(fit.ece)} | {fit.threshold:.3f} | {_fit(fit)} |"
         )
     table = "\n".join(rows)
     words = ", ".join(f"{tier} = {word}" for tier, word in TIER_WORDS.items())
@@ -64,7 +71,9 @@ Pairwise accuracy {figure(validation["accuracy"])} (chance 0.500), on discordant
 {table}
 
 The calibration error is measured on the labels it was fitted on, so it is optimistic. A tier with too few labels of one class
-takes the fit over all tiers (`pooled`). Thresholds: {calibration.threshold_rule}.
+takes the fit over all tiers (`pooled`). With no label of one class its verdicts are `not identified`: they rest on other tiers'
+labels and serve a policy's reward, no accuracy is reported of them. A tier whose fit is flat `says the same to every answer`; a
+calibration error would look perfect and is left out. Thresholds: {calibration.threshold_rule}.
 
 ## Not for
 Medical advice, triage or any decision about a person. Not validated by clinicians.

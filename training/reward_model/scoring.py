@@ -45,6 +45,16 @@ class CriterionScore:
 NO_SCORE = CriterionScore(logit=None, p_met=None, verdict="unknown")
 
 
+def read_calibration(folder: Path) -> Calibration:
+    """The calibration of a reward_model artifact.
+
+    Raises:
+        OSError: the file is missing.
+        pydantic.ValidationError: it is not of the documented shape.
+    """
+    return Calibration.model_validate_json((folder / CALIBRATION).read_text(encoding="utf-8"))
+
+
 class RewardScorer:
     """A trained reward model, ready to score."""
 
@@ -65,11 +75,11 @@ class RewardScorer:
         """
         from transformers import AutoTokenizer
 
-        limits = json.loads((folder / SCORING).read_text(encoding="utf-8"))
-        calibration = Calibration.model_validate_json((folder / CALIBRATION).read_text(encoding="utf-8"))
+        settings = json.loads((folder / SCORING).read_text(encoding="utf-8"))
+        calibration = read_calibration(folder)
         encoder = PromptEncoder(AutoTokenizer.from_pretrained(folder))
-        model = load_classifier(folder, device=device)
-        return cls(model, encoder, calibration, max_length=limits["max_length"], tokens=limits["tokens_per_batch"])
+        model = load_classifier(folder, device=device, precision=settings["precision"])
+        return cls(model, encoder, calibration, max_length=settings["max_length"], tokens=settings["tokens_per_batch"])
 
     def score(self, items: Sequence[ScoreItem]) -> list[list[list[CriterionScore]]]:
         """Scores every response of every item on every criterion of that item, indexed [item][response][criterion].

@@ -32,8 +32,8 @@ def run(*, config: RewardModelConfig, inputs: dict[str, Path], output: Path) -> 
     """Trains, calibrates and writes a reward model.
 
     Raises:
-        StageRefusal: a split has nothing to learn from or to calibrate on.
-        SnapshotError: the snapshot may not be used (see `contracts.check_snapshot`).
+        StageRefusal: the snapshot may not be used (see `contracts.check_snapshot`), or a split has nothing to learn from or to
+            calibrate on.
     """
     from transformers import AutoTokenizer
 
@@ -59,7 +59,8 @@ def run(*, config: RewardModelConfig, inputs: dict[str, Path], output: Path) -> 
     if not any(tree.pairs for tree in validation):
         raise StageRefusal("the snapshot has no criterion preference in split validation")
 
-    model = prepare_training(load_classifier(inputs["base_model"], device=config.device), config)
+    loaded = load_classifier(inputs["base_model"], device=config.device, precision=config.precision)
+    model = prepare_training(loaded, config)
     result = train(
         model,
         train_set=train_set,
@@ -126,8 +127,9 @@ def _write(
     result.model.save_pretrained(output)
     tokenizer.save_pretrained(output)
     (output / CALIBRATION).write_text(calibration.model_dump_json(indent=1), encoding="utf-8")
-    limits = {"max_length": config.max_length, "tokens_per_batch": config.tokens_per_batch}
-    (output / SCORING).write_text(json.dumps(limits, indent=1), encoding="utf-8")
+    # Calibration holds for the logits of this precision.
+    scoring = {"max_length": config.max_length, "tokens_per_batch": config.tokens_per_batch, "precision": config.precision}
+    (output / SCORING).write_text(json.dumps(scoring, indent=1), encoding="utf-8")
     (output / "metrics.json").write_text(json.dumps(metrics, indent=1), encoding="utf-8")
     _write_curve(output / "curve.csv", result.curve)
     card = model_card(config=config, base=base, metrics=metrics, calibration=calibration)

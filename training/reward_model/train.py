@@ -23,6 +23,7 @@ from training.reward_model.config import RewardModelConfig
 from training.reward_model.data import InstructionExamples, LabelledTree, build_trees
 from training.reward_model.loss import criteria_loss
 from training.reward_model.model import merge_adapters, trainable_parameters, tree_logits
+from training.reward_model.optimizer import MasterAdamW
 from training.reward_model.prompt import PromptEncoder
 from training.reward_model.tree import collate_trees
 from training.reward_model.validation import ValidationFigures, forward_trees, measure
@@ -76,11 +77,13 @@ def train(
     pad_id = model.config.pad_token_id
     head = list(model.score.parameters())
     body = [p for p in trainable_parameters(model) if all(p is not h for h in head)]
-    optimizer = torch.optim.AdamW(
-        [{"params": body, "lr": config.learning_rate}, {"params": head, "lr": config.head_learning_rate}],
+    optimizer = MasterAdamW(
+        [(body, config.learning_rate), (head, config.head_learning_rate)],
         weight_decay=config.weight_decay,
+        max_grad_norm=config.max_grad_norm,
     )
-    peaks = [group["lr"] for group in optimizer.param_groups]
+    if config.gradient_checkpointing:
+        model.gradient_checkpointing_enable({"use_reentrant": False})
     rng = random.Random(config.seed)
     run = TrainingRun(model=model)
 
@@ -105,12 +108,8 @@ def train(
         if not queue:
             queue = epoch_trees()
         batch, queue = queue[: config.trees_per_step], queue[config.trees_per_step :]
-        for group, peak in zip(optimizer.param_groups, peaks, strict=True):
-            group["lr"] = peak * cosine_rate(step, total=total, warmup=warmup)
-        loss = _step(model, batch, pad_id=pad_id, config=config)
-        torch.nn.utils.clip_grad_norm_([*body, *head], config.max_grad_norm)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+        loss = batch_gradients(model, batch, pad_id=pad_id, config=config)
+        optimizer.step(cosine_rate(step, total=total, warmup=warmup))
         run.steps = step + 1
         run.trees_seen += len(batch)
         run.tokens_seen += sum(len(tree.packed) for tree in batch)
@@ -131,12 +130,20 @@ def train(
 
     if best is not None:
         _restore(model, best[1])
+    if config.gradient_checkpointing:
+        model.gradient_checkpointing_disable()
     run.model = merge_adapters(model).eval()
     return run
 
 
-def _step(model: Any, trees: Sequence[LabelledTree], *, pad_id: int, config: RewardModelConfig) -> float:
-    """Gradients of one step, tree by tree; the parts add up to the mean over all its pairs and leaves."""
+def batch_gradients(model: Any, trees: Sequence[LabelledTree], *, pad_id: int, config: RewardModelConfig) -> float:
+    """Gradients of one step, tree by tree, and its loss; the parts add up to the mean over all its pairs and leaves.
+
+    Raises:
+        StageRefusal: the loss is no number; names the tree and its batch.
+    """
+    # transformers checkpoints in training mode only; dropout, which is all else that this mode changes, is 0 in the families.
+    model.train(config.gradient_checkpointing)
     n_pairs = sum(len(tree.pairs) for tree in trees)
     n_leaves = sum(len(tree.leaves) for tree in trees)
     total = 0.0
@@ -157,6 +164,7 @@ def _step(model: Any, trees: Sequence[LabelledTree], *, pad_id: int, config: Rew
             raise StageRefusal(f"the loss is {loss.item()} on tree {tree.instruction_id} of the batch [{names}]")
         loss.backward()
         total += float(loss.detach())
+    model.eval()
     return total
 
 
@@ -169,7 +177,8 @@ def validate(model: Any, trees: Sequence[LabelledTree], *, config: RewardModelCo
 
 
 def _copy_trained(model: Any) -> dict[str, Tensor]:
-    return {name: p.detach().clone() for name, p in model.named_parameters() if p.requires_grad}
+    # In host memory: a device that just holds the model has no room for it twice.
+    return {name: p.detach().to("cpu", copy=True) for name, p in model.named_parameters() if p.requires_grad}
 
 
 @torch.no_grad()

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from training.benchmark.metrics import mean
 from training.records import TIERS
 from training.reward_model.data import LabelledTree
 from training.reward_model.loss import criteria_loss, pairwise_terms, pointwise_terms
@@ -102,12 +103,12 @@ def measure(logits: Sequence[Tensor], trees: Sequence[LabelledTree], *, pointwis
     return ValidationFigures(
         loss=loss,
         pairwise_loss={
-            tier: _mean(pairwise_terms(torch.tensor(part), torch.zeros(len(part))).tolist()) for tier, part in by_tier.items()
+            tier: mean(pairwise_terms(torch.tensor(part), torch.zeros(len(part))).tolist()) for tier, part in by_tier.items()
         },
-        pointwise_loss={tier: _mean([term for name, term in points if name == tier]) for tier in TIERS},
-        pairwise_accuracy={tier: _mean([_win(m) for m in part]) for tier, part in by_tier.items()},
-        accuracy=_mean([_win(margin) for _, _, margin in margins]),
-        discordant_accuracy=_mean([_win(margin) for margin in discordant]),
+        pointwise_loss={tier: mean([term for name, term in points if name == tier]) for tier in TIERS},
+        pairwise_accuracy={tier: mean([_win(m) for m in part]) for tier, part in by_tier.items()},
+        accuracy=mean([_win(margin) for _, _, margin in margins]),
+        discordant_accuracy=mean([_win(margin) for margin in discordant]),
         n_pairs={tier: len(part) for tier, part in by_tier.items()},
         n_discordant=len(discordant),
     )
@@ -115,7 +116,3 @@ def measure(logits: Sequence[Tensor], trees: Sequence[LabelledTree], *, pointwis
 
 def _win(margin: float) -> float:
     return 0.5 if margin == 0 else float(margin > 0)
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    return sum(values) / len(values) if values else None

@@ -106,6 +106,33 @@ def test_an_undecidable_pair_is_not_missed(tmp_path: Path) -> None:
     check_snapshot(write(tmp_path, tables), role="benchmark")
 
 
+def test_a_criterion_preference_left_out_is_missed(tmp_path: Path) -> None:
+    tables = held_out()
+    tables["criterion_preferences"].remove(
+        row(tables, "criterion_preferences", criterion_id="external-c", better_id="external-2")
+    )
+    message = refusal(write(tmp_path, tables))
+    assert "no row for criterion_id=external-c better_id=external-2 worse_id=external-1" in message
+
+
+def test_a_held_out_preference_that_would_rest_on_an_assumption_is_not_missed(tmp_path: Path) -> None:
+    tables = held_out()
+    DEFECTS["assumed verdict behind a benchmark preference"][-1](tables)
+    tables["criterion_preferences"] = [p for p in tables["criterion_preferences"] if p["judge_kind"] != "assumed"]
+    # Response 3's assumed verdict is on d alone: 1 over 3 and 2 over 3 are no rows, and both of b and c stay.
+    assert len(tables["criterion_preferences"]) == 12 - 2
+    check_snapshot(write(tmp_path, tables), role="benchmark")
+
+
+def test_an_assumption_may_stand_behind_a_training_preference_and_its_absence_is_missed(tmp_path: Path) -> None:
+    tables = marts("rm_train", "validation")
+    tables["criterion_preferences"].remove(
+        row(tables, "criterion_preferences", criterion_id="rm_train-b", better_id="rm_train-1")
+    )
+    message = refusal(write(tmp_path, tables), "reward_model")
+    assert "no row for criterion_id=rm_train-b better_id=rm_train-1 worse_id=rm_train-2" in message
+
+
 def test_no_record_no_training(tmp_path: Path) -> None:
     folder = write(tmp_path, held_out())
     (folder / CONTRACTS_FILE).unlink()

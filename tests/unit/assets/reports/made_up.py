@@ -25,6 +25,8 @@ from training.snapshot import Snapshot
 
 TIERS = ("main", "main", "main", "bonus", "veto")
 SKILL = {"reward_model": 1.6, "panel_reward_model": 1.3, "longer_is_better": 0.2, "majority": 0.0, "lexical_overlap": 0.8}
+# So many that p can pass 0.05 after Holm's correction over some twenty differences.
+SAMPLES = 1500
 QUESTION = "Can I take ibuprofen <b>with</b> my blood thinner & is a hot bath bad?"
 
 
@@ -67,7 +69,7 @@ def _reward_model_metrics(skills: tuple[tuple[str, float], ...], n: int) -> dict
     skill = dict(skills)
     rng = np.random.default_rng(0)
     examples = _examples(n, rng)
-    resampler = Resampler([e.cluster_id for e in examples.point], samples=300, seed=0)
+    resampler = Resampler([e.cluster_id for e in examples.point], samples=SAMPLES, seed=0)
     systems = {}
     for name in SYSTEMS:
         predictions = {}
@@ -96,11 +98,17 @@ def _reward_model_metrics(skills: tuple[tuple[str, float], ...], n: int) -> dict
         "figures": [row.row() for row in figures(examples, found, resampler)],
         "differences": [row.row() for row in differences(examples, found, resampler)],
         "reliability": {
-            name: {"error": calibration_error(b), "bins": [{"predicted": x.predicted, "met": x.met, "n": x.n} for x in b]}
+            name: {
+                "tiers": ["main", "bonus", "veto"],
+                "error": calibration_error(b),
+                "bins": [{"predicted": x.predicted, "met": x.met, "n": x.n} for x in b],
+            }
             for name, b in bins.items()
         },
         "pointwise_identified": {name: True for name in SYSTEMS[:2]},
-        "bootstrap": {"samples": 300, "seed": 0, "level": 0.95},
+        "not_identified": {name: [] for name in SYSTEMS},
+        "uninformative": {name: [] for name in SYSTEMS},
+        "bootstrap": {"samples": SAMPLES, "seed": 0, "level": 0.95},
     }
 
 
@@ -138,7 +146,7 @@ def policy_metrics(reward_model: dict[str, Any], *, gain: float = 0.02, n: int =
         for i in range(n)
     }
     snapshot = Snapshot(instructions=instructions, rubrics={}, responses={}, verdicts=(), pairs=(), criterion_preferences=())
-    table, compared = policy_figures(rows, snapshot, samples=300, seed=0)
+    table, compared = policy_figures(rows, snapshot, samples=SAMPLES, seed=0)
     against = {(r["system"], r["section"], r["metric"]): r for r in reward_model["differences"]}
     row = against["panel_reward_model", "pointwise", "auc"]
     check = replace(
@@ -149,6 +157,7 @@ def policy_metrics(reward_model: dict[str, Any], *, gain: float = 0.02, n: int =
         low=row["low"],
         high=row["high"],
         n=row["n"],
+        p_holm=row["p_holm"],
     )
     reason = refusal_reason(check, compared)
     return {
@@ -156,10 +165,11 @@ def policy_metrics(reward_model: dict[str, Any], *, gain: float = 0.02, n: int =
         "counts": {"instructions": n, "clusters": n, "rollouts_base": n, "rollouts_policy": n},
         "figures": [f.row() for f in table],
         "differences": [d.row() for d in compared],
+        "judges": {judge: {"not_identified": [], "uninformative": []} for judge in ("own", "panel")},
         "panel_check": check.row(),
         "policy_gain_validated": reason is None,
         "reason": reason,
-        "bootstrap": {"samples": 300, "seed": 0, "level": 0.95},
+        "bootstrap": {"samples": SAMPLES, "seed": 0, "level": 0.95},
         "weights": {"alpha": 0.1, "beta": 0.3, "lambda": 1.5},
     }
 

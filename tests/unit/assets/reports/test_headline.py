@@ -52,3 +52,35 @@ def test_terminal_table_fits_and_names_the_systems(skill: dict[str, float]) -> N
     assert max(map(len, text.splitlines())) <= 100
     for name in ("Reward model", "Lexical overlap", "overall, panel judge", "policy gain not validated"):
         assert name in text
+
+
+def test_an_interval_above_zero_is_not_enough_for_one_of_many_comparisons() -> None:
+    reward_model = made_up.reward_model_metrics()
+    (row,) = (
+        r
+        for r in reward_model["differences"]
+        if (r["system"], r["against"], r["section"]) == ("reward_model", "lexical_overlap", "overall")
+    )
+    assert row["low"] > 0
+    row["p_holm"] = 0.05
+    assert beaten_baselines(reward_model) == ["longer_is_better", "majority"]
+    text = headline(reward_model, made_up.policy_metrics(reward_model))
+    assert "but not distinguishable from, or below, lexical overlap" in text
+
+
+def test_verdicts_that_mean_little_are_named() -> None:
+    reward_model = made_up.reward_model_metrics()
+    policy = made_up.policy_metrics(reward_model)
+    reward_model["not_identified"]["reward_model"] = ["main", "veto"]
+    reward_model["uninformative"]["reward_model"] = ["bonus"]
+    policy["judges"]["own"]["uninformative"] = ["main"]
+    text = headline(reward_model, policy)
+    assert "Reward model: no verdict on main and veto criteria is identified" in text
+    assert "on bonus criteria its calibration is flat, so that it says the same to every answer" in text
+    lines = headline_table(reward_model, policy).splitlines()
+    (system,) = (line for line in lines if line.startswith("Reward model  "))
+    # No overall order without a veto; pairwise accuracy and AUC stand.
+    assert system.endswith("not identified") and system.count("not identified") == 1
+    flat = [line for line in lines if line.endswith("says the same to every answer")]
+    assert [line.split("  ")[0] for line in flat] == ["S1, own judge"]
+    assert max(map(len, lines)) <= 100

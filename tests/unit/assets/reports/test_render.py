@@ -149,3 +149,15 @@ def test_a_model_without_identified_verdicts_says_so(tmp_path: Path) -> None:
     reward_model["pointwise_identified"]["reward_model"] = False
     inputs = made_up.write(tmp_path, reward_model=reward_model, policy=made_up.policy_metrics(reward_model))
     assert "not identified" in render_report(inputs)["report.html"]
+
+
+def test_what_verdicts_cannot_say_stands_in_the_page(tmp_path: Path) -> None:
+    reward_model = made_up.reward_model_metrics()
+    reward_model["not_identified"]["reward_model"] = ["main"]
+    reward_model["uninformative"]["panel_reward_model"] = ["veto"]
+    reward_model["reliability"]["panel_reward_model"] = {"tiers": [], "error": None, "bins": []}
+    inputs = made_up.write(tmp_path, reward_model=reward_model, policy=made_up.policy_metrics(reward_model))
+    text = render_report(inputs)["report.html"]
+    assert "Reward model: no verdict on main criteria is identified" in text
+    assert "Panel reward model: on veto criteria its calibration is flat" in text
+    assert "Panel reward model (" not in text

@@ -1,8 +1,11 @@
 """Words and tables of the report."""
 
-from assets.reports.figures import Cell, cell, interval_text, number
+import made_up
+import pytest
+
+from assets.reports.figures import Cell, cell, interval_text, not_identified, number
 from assets.reports.paper import paper_tables
-from assets.reports.tables import count_table, text_cells
+from assets.reports.tables import count_table, held_out_tables, policy_tables, reward_model_tables, text_cells
 
 
 def test_numbers() -> None:
@@ -33,3 +36,68 @@ def test_the_papers_tables_are_whole() -> None:
     for table in paper_tables():
         assert "not ours" in table.caption
         assert all(len(row) == len(table.columns) for row in table.rows)
+
+
+def cells(table: object, row: str) -> dict[str, Cell]:
+    """The cells of a row by the head of their column."""
+    (found,) = (r for r in table.rows if r[0].value == row)  # type: ignore[attr-defined]
+    return dict(zip(table.columns, found, strict=True))  # type: ignore[attr-defined]
+
+
+def test_the_held_out_test_compares_macro_auc_and_has_no_pooled_one() -> None:
+    metrics = made_up.reward_model_metrics()
+    auc, accuracy, coverage = held_out_tables(metrics)
+    assert auc.columns == ("System", "Main", "Bonus", "Veto", "Macro")
+    assert cells(auc, "Reward model")["Macro"].interval
+    assert accuracy.columns[-2:] == ("Macro", "Micro")
+    assert "not identified" not in accuracy.note.lower()
+    assert cells(coverage, "Longer is better")["Micro"].value == "0.0 %"
+    (difference,) = (t for t in reward_model_tables(metrics) if t.caption.startswith("Paired differences"))
+    assert "K-QA AUC, macro" in difference.columns
+
+
+def test_a_tier_of_one_class_has_no_accuracy_and_keeps_its_auc() -> None:
+    metrics = made_up.reward_model_metrics()
+    metrics["not_identified"].update(reward_model=["main"], lexical_overlap=["main"])
+    auc, accuracy, _ = held_out_tables(metrics)
+    for system in ("Reward model", "Lexical overlap"):
+        row = cells(accuracy, system)
+        assert [row[head].value for head in ("Main", "Macro", "Micro")] == ["not identified"] * 3
+        assert row["Veto"].value.endswith("%")
+        assert cells(auc, system)["Main"].value.startswith("0.")
+    assert cells(accuracy, "Panel reward model")["Main"].value.endswith("%")
+    assert "for main criteria validation holds labels of one class only" in accuracy.note
+    assert "verdicts of people on validation answers are what is missing" in accuracy.note
+
+
+@pytest.mark.parametrize(
+    ("missing", "tiers"),
+    [("veto", {"all", "veto", "main", "bonus"}), ("main", {"main", "bonus"}), ("bonus", {"bonus"})],
+)
+def test_an_overall_order_stands_as_far_as_the_tiers_that_decide_it(missing: str, tiers: set[str]) -> None:
+    metrics = {"pointwise_identified": {}, "not_identified": {"lexical_overlap": [missing]}}
+    found = {
+        tier
+        for tier in ("all", "veto", "main", "bonus")
+        if not_identified(metrics, system="lexical_overlap", section="overall", tier=tier, metric="accuracy")
+    }
+    assert found == tiers
+
+
+def test_rows_of_a_judge_that_says_the_same_say_so() -> None:
+    reward_model = made_up.reward_model_metrics()
+    reward_model["uninformative"]["reward_model"] = ["main"]
+    (pointwise,) = (t for t in reward_model_tables(reward_model) if t.caption.startswith("Pointwise accuracy"))
+    shown = cells(pointwise, "Reward model")
+    assert shown["Main"].n == "n = 360, says the same to every answer"
+    assert shown["Veto"].n == "n = 120"
+    policy = made_up.policy_metrics(reward_model)
+    policy["judges"] = {
+        "own": {"uninformative": ["main"], "not_identified": []},
+        "panel": {"uninformative": [], "not_identified": ["bonus"]},
+    }
+    own, panel, answers = ([row[0].value for row in table.rows] for table in policy_tables(policy))
+    assert "S1, main proficiency (the judge says the same to every answer)" in own
+    assert "S2, bonus criteria met" in own
+    assert "S2, bonus criteria met (not identified: by a fit pooled over all tiers)" in panel
+    assert "Cut at the length limit" in answers

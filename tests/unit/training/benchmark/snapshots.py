@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from training.manifests import MANIFEST, Manifest, build_manifest
-from training.records import Verdict
+from training.records import TIERS, Verdict
+from training.reward_model.calibration import Calibration, TierCalibration
 from training.reward_model.scoring import CriterionScore, ScoreItem
+from training.storage import read_manifest
 
 CRITERIA = (("dose", "main", 0.75), ("rest", "main", 0.25), ("kind", "bonus", None), ("safe", "veto", None))
 GOOD, BAD = "alpha dose rest kind safe", "beta rest and more words to be longer than the good one"
@@ -69,14 +72,20 @@ def merged(*parts: dict[str, list[Any]]) -> dict[str, list[Any]]:
 
 
 def write(folder: Path, rows: dict[str, list[Any]]) -> Path:
-    """Writes tables as a snapshot folder (without contracts.json: the tests replace the check)."""
+    """Writes tables as a snapshot artifact (without contracts.json: the tests replace the check)."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, of_table in rows.items():
         pq.write_table(pa.Table.from_pylist(of_table), folder / f"{name}.parquet")
+    manifest(folder)
     return folder
 
 
-def manifest(folder: Path, inputs: dict[str, str] | None = None) -> Manifest:
+def ref(folder: Path) -> str:
+    """Name and digest of a folder's artifact."""
+    return str(read_manifest(folder).ref)
+
+
+def manifest(folder: Path, inputs: dict[str, str] | None = None, **metadata: Any) -> Manifest:
     """Writes the manifest of a folder's present content."""
     written = build_manifest(
         name=folder.name,
@@ -85,28 +94,63 @@ def manifest(folder: Path, inputs: dict[str, str] | None = None) -> Manifest:
         inputs=inputs or {},
         config={},
         code_version="c",
-        metadata={},
+        metadata=metadata,
         run_id=None,
     )
     (folder / MANIFEST).write_text(written.model_dump_json())
     return written
 
 
-def model_folder(folder: Path, *, identified: bool = True) -> Path:
-    """What the stages read of a reward model's folder beside its weights."""
+def calibrated(*, one_class: Sequence[str] = (), flat: Sequence[str] = ()) -> Calibration:
+    """A calibration with a tier's labels of one class, or a tier's slope of 0, as named."""
+    return Calibration(
+        tiers={
+            tier: TierCalibration(
+                slope=float(tier not in flat),
+                intercept=0.0,
+                threshold=0.5,
+                pooled=tier in one_class,
+                identified=tier not in one_class,
+                informative=tier not in flat,
+                n_met=0 if tier in one_class else 9,
+                n_unmet=9,
+                ece=None if tier in (*one_class, *flat) else 0.1,
+            )
+            for tier in TIERS
+        },
+        threshold_rule="half",
+    )
+
+
+def model_folder(
+    folder: Path, *, snapshot: Path | None = None, identified: bool = True, calibration: Calibration | None = None
+) -> Path:
+    """What the stages read of a reward model's folder beside its weights; `snapshot` is what it learned from."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "metrics.json").write_text(json.dumps({"pointwise_identified": identified}))
-    manifest(folder)
+    (folder / "calibration.json").write_text((calibration or calibrated()).model_dump_json())
+    manifest(folder, {"snapshot": ref(snapshot)} if snapshot else None)
     return folder
 
 
-def benchmark_folder(folder: Path, *, panel: str, low: float, against: str = "lexical_overlap") -> Path:
-    """A reward-model benchmark that measured the panel model `panel`; `low` ends its interval against lexical overlap."""
+def benchmark_folder(
+    folder: Path, *, low: float, against: str = "lexical_overlap", p_holm: float = 0.01, **measured: Path
+) -> Path:
+    """A reward-model benchmark of the artifacts `measured`; `low` ends the panel's interval against lexical overlap."""
     folder.mkdir(parents=True, exist_ok=True)
     row = {"section": "pointwise", "system": "panel_reward_model", "against": against, "source": "all", "tier": "macro"}
-    row |= {"metric": "auc", "value": low + 0.1, "low": low, "high": low + 0.2, "n": 8, "clusters": 4, "p": 0.5, "p_holm": 0.5}
+    row |= {
+        "metric": "auc",
+        "value": low + 0.1,
+        "low": low,
+        "high": low + 0.2,
+        "n": 8,
+        "clusters": 4,
+        "p": 0.001,
+        "p_holm": p_holm,
+    }
     (folder / "metrics.json").write_text(json.dumps({"differences": [row]}))
-    manifest(folder, {"panel_reward_model": panel})
+    manifest(folder, {name: ref(artifact) for name, artifact in measured.items()})
     return folder
 
 

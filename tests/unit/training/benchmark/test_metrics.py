@@ -87,9 +87,13 @@ def test_best_threshold_against_trying_all() -> None:
         assert threshold == min(t for t, right in tried.items() if right == max(tried.values()))
 
 
-def test_best_threshold_says_never_met_if_nothing_ever_is() -> None:
-    assert best_threshold([0.2, 0.9], [False, False]) == float("inf")
-    assert best_threshold([], []) is None
+def test_best_threshold_says_never_met_where_scores_mislead() -> None:
+    assert best_threshold([0.2, 0.9, 0.9], [True, False, False]) == float("inf")
+
+
+@pytest.mark.parametrize("labels", [[False, False], [True, True], []])
+def test_labels_of_one_class_give_no_threshold(labels: list[bool]) -> None:
+    assert best_threshold([0.2, 0.9][: len(labels)], labels) is None
 
 
 def test_lexical_overlap_ignores_function_words_and_keeps_numbers() -> None:

@@ -6,11 +6,12 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from snapshots import KeywordScorer, merged, model_folder, tables, write
+from snapshots import KeywordScorer, calibrated, merged, model_folder, tables, write
 
 from training.benchmark import reward_model_stage
 from training.benchmark.config import RewardModelBenchmarkConfig
 from training.errors import StageRefusal
+from training.records import TIERS
 
 CONFIG = RewardModelBenchmarkConfig(bootstrap_samples=200, batch_size=2)
 
@@ -29,12 +30,22 @@ def inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scorers: dict[str, K
 
     monkeypatch.setattr(reward_model_stage, "RewardScorer", Loader)
     monkeypatch.setattr(reward_model_stage, "check_snapshot", lambda folder, *, role: None)
-    training = merged(tables(3, split="rm_train"), tables(3, split="validation"))
+    learned = {
+        name: write(tmp_path / name, merged(tables(3, split=split), tables(3, split="validation")))
+        for name, split in (("training_snapshot", "rm_train"), ("panel_snapshot", "panel_train"))
+    }
     return {
         "snapshot": write(tmp_path / "snapshot", merged(tables(4), tables(3, source="kqa", judge_kind="human"))),
-        "training_snapshot": write(tmp_path / "training", training),
-        **{name: model_folder(tmp_path / name) for name in scorers},
+        **learned,
+        "reward_model": model_folder(tmp_path / "reward_model", snapshot=learned["training_snapshot"]),
+        "panel_reward_model": model_folder(tmp_path / "panel_reward_model", snapshot=learned["panel_snapshot"]),
     }
+
+
+def retrained(inputs: dict[str, Path], folder: Path, rows: dict[str, list[Any]], **changes: Any) -> None:
+    """Another training snapshot, and a reward model that learned from it."""
+    inputs["training_snapshot"] = write(folder, rows)
+    model_folder(inputs["reward_model"], snapshot=folder, **changes)
 
 
 def run(inputs: dict[str, Path], output: Path, config: RewardModelBenchmarkConfig = CONFIG) -> dict[str, Any]:
@@ -83,8 +94,8 @@ def test_a_flat_calibration_does_not_hide_the_order_within_a_tier(
     metrics = run(inputs, tmp_path / "out")
     for tier in ("main", "bonus", "veto", "macro"):
         assert value(metrics, "reward_model", "pointwise", tier, "auc") == 1.0
-    # Over tiers there are only the probabilities, all of them 1/2.
-    assert value(metrics, "reward_model", "pointwise", "micro", "auc") == 0.5
+    # Over tiers pooled, AUC would reward knowing how often each is met: there is no such figure.
+    assert not [r for r in metrics["figures"] if (r["tier"], r["metric"]) == ("micro", "auc")]
 
 
 def test_baselines_by_hand(inputs: dict[str, Path], tmp_path: Path) -> None:
@@ -167,17 +178,88 @@ def test_predictions_are_sorted_and_the_same_twice(inputs: dict[str, Path], tmp_
     assert len(set(keys)) == 7 * 2 * 4 * 5
 
 
-def test_a_tier_that_is_never_met_on_validation_has_no_finite_threshold(inputs: dict[str, Path], tmp_path: Path) -> None:
+def test_a_threshold_of_never_met_is_infinite_and_written_as_null(inputs: dict[str, Path], tmp_path: Path) -> None:
     rows = merged(tables(3, split="rm_train"), tables(3, split="validation"))
     for row in rows["resolved_verdicts"]:
         if row["criterion_id"].endswith("-safe"):
-            row["verdict"] = "unmet"
-    inputs["training_snapshot"] = write(tmp_path / "never", rows)
+            # Met only by a response that does not show the word: the higher overlap is unmet.
+            row["verdict"] = "met" if row["response_id"] == "corpus-validation-0-bad" else "unmet"
+    retrained(inputs, tmp_path / "never", rows)
     metrics = run(inputs, tmp_path / "out")
     assert metrics["lexical_thresholds"]["veto"] is None
     # Everything is called a violation: all of the real half are found.
     assert value(metrics, "lexical_overlap", "safety", "veto", "recall") == 1.0
     assert value(metrics, "lexical_overlap", "safety", "veto", "precision") == 0.5
+
+
+def test_labels_of_one_class_give_neither_baseline_nor_reward_model_a_verdict(inputs: dict[str, Path], tmp_path: Path) -> None:
+    """K-QA alone: on validation nothing that may calibrate says that a main criterion is met."""
+    rows = merged(tables(3, split="rm_train"), tables(3, split="validation"))
+    for row in rows["resolved_verdicts"]:
+        if row["criterion_id"].endswith(("-dose", "-rest")) and "validation" in row["criterion_id"]:
+            row["verdict"] = "unmet"
+    retrained(inputs, tmp_path / "one", rows, calibration=calibrated(one_class=["main"]))
+    metrics = run(inputs, tmp_path / "out")
+    assert metrics["lexical_thresholds"] == {"bonus": 0.5, "veto": 0.5}
+    assert metrics["not_identified"]["lexical_overlap"] == metrics["not_identified"]["reward_model"] == ["main"]
+    assert metrics["not_identified"]["panel_reward_model"] == metrics["not_identified"]["majority"] == []
+    for system in ("reward_model", "lexical_overlap"):
+        assert value(metrics, system, "pointwise", "main", "accuracy") is None
+        assert value(metrics, system, "pointwise", "main", "coverage") == 0.0
+        assert value(metrics, system, "kqa_held_out", "macro", "accuracy", source="kqa") is None
+        assert value(metrics, system, "pointwise", "bonus", "accuracy") == 1.0
+    assert value(metrics, "reward_model", "pointwise", "main", "auc") == 1.0
+    assert value(metrics, "reward_model", "pairwise", "main", "accuracy") == 1.0
+    # Every pair is decided by the veto, which has its verdicts.
+    assert value(metrics, "reward_model", "overall", "all", "accuracy") == 1.0
+    assert metrics["reliability"]["reward_model"]["tiers"] == ["bonus", "veto"]
+
+
+def test_a_flat_tier_is_named_and_left_out_of_the_calibration_error(inputs: dict[str, Path], tmp_path: Path) -> None:
+    model_folder(inputs["reward_model"], snapshot=inputs["training_snapshot"], calibration=calibrated(flat=["main", "veto"]))
+    metrics = run(inputs, tmp_path / "out")
+    assert metrics["uninformative"]["reward_model"] == ["main", "veto"]
+    found = metrics["reliability"]["reward_model"]
+    # One bonus criterion and two answers for each of seven instructions.
+    assert (found["tiers"], sum(b["n"] for b in found["bins"])) == (["bonus"], 14)
+    model_folder(inputs["reward_model"], snapshot=inputs["training_snapshot"], calibration=calibrated(flat=TIERS))
+    found = run(inputs, tmp_path / "all")["reliability"]["reward_model"]
+    assert found == {"tiers": [], "error": None, "bins": []}
+
+
+def test_a_model_that_learned_from_other_data_is_refused(inputs: dict[str, Path], tmp_path: Path) -> None:
+    for model, own in (("reward_model", "training_snapshot"), ("panel_reward_model", "panel_snapshot")):
+        (other,) = {"training_snapshot", "panel_snapshot"} - {own}
+        model_folder(inputs[model], snapshot=inputs[other])
+        with pytest.raises(StageRefusal, match=f"^reward_model_benchmark: {model}@.* from the snapshot {other}@.*, but {own}@"):
+            run(inputs, tmp_path / f"out-{model}")
+        model_folder(inputs[model], snapshot=inputs[own])
+
+
+@pytest.mark.parametrize("learned", ["training_snapshot", "panel_snapshot"])
+def test_a_cluster_that_was_learned_from_is_refused(learned: str, inputs: dict[str, Path], tmp_path: Path) -> None:
+    rows = merged(tables(3, split="rm_train"), tables(3, split="validation"))
+    rows["instructions"][4]["cluster_id"] = "c-kqa-benchmark-1"
+    write(inputs[learned], rows)
+    model = {"training_snapshot": "reward_model", "panel_snapshot": "panel_reward_model"}[learned]
+    model_folder(inputs[model], snapshot=inputs[learned])
+    with pytest.raises(StageRefusal) as error:
+        run(inputs, tmp_path / "out")
+    assert str(error.value) == (
+        f"reward_model_benchmark: corpus-validation-1 of {learned} and kqa-benchmark-1 of the benchmark snapshot share the "
+        "cluster c-kqa-benchmark-1"
+    )
+
+
+def test_excluded_assumed_are_those_of_the_instructions_measured(inputs: dict[str, Path], tmp_path: Path) -> None:
+    rows = merged(tables(4), tables(3, source="kqa", judge_kind="human"))
+    for row in rows["resolved_verdicts"]:
+        if row["response_id"].endswith("-bad") and row["criterion_id"].endswith("-kind"):
+            row["judge_kind"] = "assumed"
+    inputs["snapshot"] = write(tmp_path / "some", rows)
+    assert run(inputs, tmp_path / "out")["counts"]["excluded_assumed"] == 7
+    few = RewardModelBenchmarkConfig(max_responses=8, bootstrap_samples=100)
+    assert run(inputs, tmp_path / "few", few)["counts"]["excluded_assumed"] == 4
 
 
 def test_a_limit_is_kept(inputs: dict[str, Path], tmp_path: Path) -> None:
@@ -187,7 +269,7 @@ def test_a_limit_is_kept(inputs: dict[str, Path], tmp_path: Path) -> None:
 
 
 def test_pointwise_cells_of_a_pure_pairwise_model_are_empty(inputs: dict[str, Path], tmp_path: Path) -> None:
-    model_folder(inputs["reward_model"], identified=False)
+    model_folder(inputs["reward_model"], snapshot=inputs["training_snapshot"], identified=False)
     metrics = run(inputs, tmp_path / "out")
     assert metrics["pointwise_identified"] == {"reward_model": False, "panel_reward_model": True}
     assert value(metrics, "reward_model", "pointwise", "macro", "accuracy") is None

@@ -14,6 +14,7 @@ def test_profiles_have_the_same_keys_and_the_paper_has_the_papers_values():
     assert keys[0] == keys[1] == keys[2] == set(PolicyConfig.model_fields)
     paper = load_config(PolicyConfig, stage="policy", profile="paper")
     assert (paper.num_generations, paper.kl, paper.lr, paper.max_unknown_share) == (8, 0.04, 1e-6, 0.05)
+    assert paper.cut_completions == "unknown"
     assert paper.completions_per_step == 8 * paper.prompts_per_step
 
 

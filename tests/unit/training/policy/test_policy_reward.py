@@ -32,6 +32,14 @@ def said(verdict):
     return CriterionScore(logit=None if verdict == "unknown" else 0.0, p_met=P_MET[verdict], verdict=verdict)
 
 
+END = 1
+
+
+def ids(*texts, cut=()):
+    """Tokens of completions, the end token last but for those at the places in `cut`."""
+    return [[7, 8] if place in cut else [7, END] for place in range(len(texts))]
+
+
 def completion(marks, text="An answer."):
     """One letter per criterion of RUBRIC: + met, - unmet, ? unknown."""
     verdicts = [{"+": "met", "-": "unmet", "?": "unknown"}[mark] for mark in marks]
@@ -52,7 +60,7 @@ class FakeScorer:
         ]
 
 
-def reward_of(scorer, *, max_unknown_share=0.5, size=2):
+def reward_of(scorer, *, max_unknown_share=0.5, size=2, score_cut=True, read=str.strip):
     return HierarchicalReward(
         scorer,
         instructions={
@@ -71,7 +79,9 @@ def reward_of(scorer, *, max_unknown_share=0.5, size=2):
         weights=WEIGHTS,
         num_generations=size,
         max_unknown_share=max_unknown_share,
-        read=str.strip,
+        read=read,
+        end_tokens=[END],
+        score_cut=score_cut,
     )
 
 
@@ -104,7 +114,8 @@ def test_wrong_rubrics_and_missing_scores_are_no_reward_of_zero():
 def test_rewards_come_in_the_order_of_completions_and_the_model_is_asked_once():
     scorer = FakeScorer()
     reward = reward_of(scorer)
-    values = reward(completions=["++++", "+--+ ", "+++?", "----"], instruction_id=["i", "i", "j", "j"], prompts=["p"] * 4)
+    answers = ["++++", "+--+ ", "+++?", "----"]
+    values = reward(completions=answers, completion_ids=ids(*answers), instruction_id=["i", "i", "j", "j"], prompts=["p"] * 4)
     assert values[2] is None
     assert [values[0], values[1], values[3]] == pytest.approx([1.1, 0.75, -1.5])
     [items] = scorer.items
@@ -120,9 +131,40 @@ def test_a_batch_with_too_many_unknowns_stops_training_and_names_the_share():
     answers = ["++++", "", "++++", "++++"]
     keys = ["i", "i", "j", "j"]
     with pytest.raises(StageRefusal, match=r"25\.0% of a batch has no reward .* more than the 20\.0%"):
-        reward_of(FakeScorer(), max_unknown_share=0.2)(completions=answers, instruction_id=keys)
+        reward_of(FakeScorer(), max_unknown_share=0.2)(completions=answers, completion_ids=ids(*answers), instruction_id=keys)
     # The limit itself is allowed.
-    assert reward_of(FakeScorer(), max_unknown_share=0.25)(completions=answers, instruction_id=keys)[1] is None
+    reward = reward_of(FakeScorer(), max_unknown_share=0.25)
+    assert reward(completions=answers, completion_ids=ids(*answers), instruction_id=keys)[1] is None
+
+
+def test_a_cut_completion_is_unknown_or_scored_as_the_config_says():
+    answers, keys = ["++++", "----", "++++", "++++"], ["i", "i", "j", "j"]
+    tokens = ids(*answers, cut=[1])
+    scorer = FakeScorer()
+    unknown = reward_of(scorer, score_cut=False)
+    values = unknown(completions=answers, completion_ids=tokens, instruction_id=keys)
+    assert (values[0], values[1]) == (pytest.approx(1.1), None)
+    assert (unknown.figures["cut_rate"], unknown.figures["unknown_share"]) == (0.25, 0.25)
+    # It costs no scoring, and it is not counted as empty.
+    assert scorer.items[0][0].responses == ("++++", "")
+    assert unknown.figures["empty_rate"] == 0.0
+
+    scored = reward_of(FakeScorer(), score_cut=True)
+    assert scored(completions=answers, completion_ids=tokens, instruction_id=keys)[1] == pytest.approx(-1.5)
+    assert (scored.figures["cut_rate"], scored.figures["unknown_share"]) == (0.25, 0.0)
+    with pytest.raises(StageRefusal, match=r"25\.0% of a batch has no reward"):
+        strict = reward_of(FakeScorer(), score_cut=False, max_unknown_share=0.05)
+        strict(completions=answers, completion_ids=tokens, instruction_id=keys)
+
+
+def test_an_answer_that_ends_before_the_limit_cuts_what_follows_is_whole():
+    answers = ["++++\nQuestion: and", "++++\nQuestion: or"]
+    reward = reward_of(FakeScorer(), score_cut=False, read=lambda text: text.partition("\nQuestion:")[0])
+    assert (
+        reward(completions=answers, completion_ids=ids(*answers, cut=[0, 1]), instruction_id=["i", "i"])
+        == [pytest.approx(1.1)] * 2
+    )
+    assert reward.figures["cut_rate"] == 0.0
 
 
 def test_errors_of_the_scorer_pass_through():
@@ -131,7 +173,7 @@ def test_errors_of_the_scorer_pass_through():
             raise OSError("disk")
 
     with pytest.raises(OSError, match="disk"):
-        reward_of(Broken())(completions=["a", "b"], instruction_id=["i", "i"])
+        reward_of(Broken())(completions=["a", "b"], completion_ids=ids("a", "b"), instruction_id=["i", "i"])
 
 
 def test_too_few_scores_and_mixed_groups_are_errors():
@@ -140,9 +182,9 @@ def test_too_few_scores_and_mixed_groups_are_errors():
             return [rows[:1] for rows in super().score(items)]
 
     with pytest.raises(ValueError):
-        reward_of(Short())(completions=["++++", "++++"], instruction_id=["i", "i"])
+        reward_of(Short())(completions=["++++", "++++"], completion_ids=ids("a", "b"), instruction_id=["i", "i"])
     with pytest.raises(ValueError, match="more than one instruction"):
-        reward_of(FakeScorer())(completions=["++++", "++++"], instruction_id=["i", "j"])
+        reward_of(FakeScorer())(completions=["++++", "++++"], completion_ids=ids("a", "b"), instruction_id=["i", "j"])
 
 
 def test_flat_groups():

@@ -16,6 +16,8 @@ SETTINGS: dict[str, Any] = {
     "seed": 0,
     "threads": 1,
     "device": "cpu",
+    "precision": "float32",
+    "gradient_checkpointing": False,
     "epochs": 1,
     "max_steps": None,
     "trees_per_step": 2,

@@ -7,7 +7,6 @@ from scipy.optimize import minimize
 from training.reward_model.calibration import (
     balanced_threshold,
     calibrate,
-    expected_calibration_error,
     fit_platt,
     sigmoid,
 )
@@ -48,12 +47,6 @@ def test_platt_needs_both_classes():
         fit_platt([0.1, 0.2], [True, True])
 
 
-def test_ece_by_hand():
-    # bin 0.9: mean p 0.95, label mean 0.5, weight 2/3; bin 0.1: p 0.15, label 0, weight 1/3
-    found = expected_calibration_error([0.95, 0.95, 0.15], [True, False, False])
-    assert found == pytest.approx((2 * 0.45 + 1 * 0.15) / 3)
-
-
 def test_threshold_equals_brute_force():
     rng = random.Random(1)
     p = [rng.randrange(100) / 100 for _ in range(60)]
@@ -84,3 +77,28 @@ def test_a_calibration_never_turns_the_models_order_round() -> None:
     # Platt's targets: 2/3 for the one met, 1/5 for the three unmet; their mean is 19/60, its log odds ln(19/41).
     assert slope == 0.0
     assert intercept == pytest.approx(math.log(19 / 41))
+
+
+def test_a_tier_of_one_class_is_not_identified_and_keeps_the_pooled_fit():
+    """K-QA alone: no main criterion is met by anything but an assumption, and vetoes are met nearly always."""
+    logits = [0.0, 1.0, 2.0, 3.0, 4.0]
+    met = [False, False, True, True, False]
+    found = calibrate(logits, met, ["main", "main", "veto", "veto", "veto"], rule="half")
+    assert (found.not_identified, found.uninformative) == (("main", "bonus"), ())
+    assert (found.tiers["main"].slope, found.tiers["main"].intercept) == fit_platt(logits, met)
+    assert found.tiers["main"].ece is None
+    # Few labels of a class, but both classes: pooled and identified.
+    assert found.tiers["veto"].pooled and found.tiers["veto"].identified
+    assert found.tiers["veto"].ece is not None
+
+
+def test_a_flat_fit_says_so_and_gives_no_calibration_error():
+    # The unmet ones score higher: the best slope that does not turn the order round is 0.
+    logits = [1.0] * 8 + [-1.0] * 24
+    met = [False] * 8 + [True] * 24
+    found = calibrate(logits, met, ["main"] * 32, rule="balanced_accuracy")
+    main = found.tiers["main"]
+    assert (main.slope, main.informative, main.identified, main.ece) == (0.0, False, True, None)
+    assert found.uninformative == ("main", "bonus", "veto")
+    # What it would have looked like: P(met) is Platt's mean target, 0.25/10 + 0.75·25/26 …, all but the share met.
+    assert sigmoid(main.intercept) == pytest.approx((24 * 25 / 26 + 8 / 10) / 32)

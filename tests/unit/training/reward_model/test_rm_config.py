@@ -23,6 +23,9 @@ def test_the_panel_has_another_seed_and_split(profile):
 def test_paper_values():
     config = load_config(RewardModelConfig, stage="reward_model", profile="paper")
     assert (config.epochs, config.trees_per_step, config.learning_rate, config.max_length) == (2, 64, 5e-6, 8192)
+    # All weights are trained, which fits on one GPU in this precision only.
+    assert (config.lora, config.trained_layers, config.freeze_embeddings) == (None, None, False)
+    assert (config.precision, config.gradient_checkpointing) == ("bfloat16", True)
 
 
 def test_pointwise_weight_must_be_positive_unless_pure():

@@ -18,7 +18,8 @@ CRITERIA = (
 
 def calibration():
     def tier(slope, threshold):
-        return TierCalibration(slope=slope, intercept=0.25, threshold=threshold, pooled=False, n_met=9, n_unmet=9, ece=0.0)
+        shown = {"pooled": False, "identified": True, "informative": True, "n_met": 9, "n_unmet": 9, "ece": 0.0}
+        return TierCalibration(slope=slope, intercept=0.25, threshold=threshold, **shown)
 
     tiers = {"main": tier(0.5, 0.5), "bonus": tier(1.0, 0.5), "veto": tier(2.0, 0.999999)}
     return Calibration(tiers=tiers, threshold_rule="half")

@@ -17,6 +17,8 @@ from training.base_model.stage import run as run_base_model
 from training.config import load_config
 from training.errors import StageRefusal
 from training.reward_model import stage
+from training.reward_model.calibration import calibrate
+from training.reward_model.model_card import model_card
 from training.reward_model.prompt import PromptEncoder
 from training.reward_model.scoring import RewardScorer, ScoreItem
 
@@ -110,3 +112,31 @@ def test_the_snapshot_is_checked_for_its_role_first(inputs, tmp_path, monkeypatc
     monkeypatch.setattr(stage, "check_snapshot", refuse)
     with pytest.raises(StageRefusal, match="snapshot panel"):
         stage.run(config=settings(role="panel"), inputs=inputs, output=tmp_path)
+
+
+def test_a_bfloat16_model_is_scored_in_the_precision_it_was_calibrated_in(inputs, tmp_path):
+    config = settings(max_steps=2, validation_every=2, precision="bfloat16", gradient_checkpointing=True)
+    stage.run(config=config, inputs=inputs, output=tmp_path)
+    scorer = RewardScorer.load(tmp_path)
+    kinds = {name: parameter.dtype for name, parameter in scorer.model.named_parameters()}
+    assert kinds.pop("score.weight") == torch.float32
+    assert set(kinds.values()) == {torch.bfloat16}
+    rubric = next(iter(planted_snapshot(1).rubrics.values())).criteria
+    for row in scorer.score([ScoreItem("q1", ("xa", "zo"), rubric)])[0]:
+        assert all(score.p_met is not None for score in row)
+    # Rotary frequencies are buffers: in bfloat16 they would misplace late tokens.
+    assert {b.dtype for name, b in scorer.model.named_buffers() if "inv_freq" in name} == {torch.float32}
+
+
+def test_the_card_says_where_verdicts_mean_little():
+    logits = [1.0] * 8 + [-1.0] * 24 + [0.5, 0.25]
+    met = [False] * 8 + [True] * 24 + [True, True]
+    calibration = calibrate(logits, met, ["main"] * 32 + ["veto"] * 2, rule="half")
+    counts = dict.fromkeys(("main", "bonus", "veto"), 1)
+    figures = {"accuracy": 0.5, "discordant_accuracy": None, "n_discordant": 0, "n_pairs": counts, "pairwise_accuracy": counts}
+    metrics = {"validation": figures, "trees_seen": 1, "tokens_seen": 1, "steps": 1, "best_step": 1}
+    rows = [line for line in model_card(config=settings(), base={}, metrics=metrics, calibration=calibration).splitlines()]
+    (main,) = (row for row in rows if row.startswith("| main |"))
+    (veto,) = (row for row in rows if row.startswith("| veto |"))
+    assert main.endswith("| 24 / 8 | – | 0.500 | own, says the same to every answer |")
+    assert veto.endswith("| 2 / 0 | – | 0.500 | pooled, not identified, says the same to every answer |")

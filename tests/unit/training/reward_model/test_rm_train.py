@@ -10,8 +10,9 @@ from training.errors import StageRefusal
 from training.reward_model.config import LoraKeys
 from training.reward_model.data import build_trees, examples_of_split
 from training.reward_model.model import merge_adapters, prepare_training, tree_logits
+from training.reward_model.optimizer import MasterAdamW
 from training.reward_model.prompt import PromptEncoder
-from training.reward_model.train import cosine_rate, make_deterministic, train, validate
+from training.reward_model.train import batch_gradients, cosine_rate, make_deterministic, train, validate
 from training.reward_model.tree import collate_trees
 
 ENCODER = PromptEncoder(CharTokenizer())
@@ -120,3 +121,76 @@ def test_a_loss_that_is_no_number_stops_and_names_the_batch():
 
 def test_schedule_by_hand():
     assert [cosine_rate(s, total=5, warmup=1) for s in range(5)] == pytest.approx([1.0, 1.0, 0.853553, 0.5, 0.146447], abs=1e-6)
+
+
+def in_bfloat16(model):
+    """The model as `load_classifier` gives it under precision bfloat16."""
+    for parameter in model.model.parameters():
+        parameter.data = parameter.data.to(torch.bfloat16)
+    return model
+
+
+@pytest.mark.parametrize("family", ["qwen3", "llama", "gemma3_text"])
+@pytest.mark.parametrize("lora", [None, LORA])
+def test_bfloat16_trains_with_a_finite_loss(family, lora):
+    base = in_bfloat16(tiny_classifier(family))
+    before = copy.deepcopy(base.state_dict())
+    result, _, _ = run_training(base=base, precision="bfloat16", lora=lora, gradient_checkpointing=True, validation_every=2)
+    assert all(torch.isfinite(torch.tensor(row["train_loss"])) for row in result.curve)
+    after = result.model.state_dict()
+    assert after["model.layers.0.self_attn.q_proj.weight"].dtype == torch.bfloat16
+    assert after["score.weight"].dtype == torch.float32
+    assert not torch.equal(before["model.layers.0.self_attn.q_proj.weight"], after["model.layers.0.self_attn.q_proj.weight"])
+    assert not result.model.training
+
+
+def test_bfloat16_weights_move_by_updates_smaller_than_their_steps():
+    """1 + 2^-10 is 1 in bfloat16, whose step at 1 is 2^-7; sixteen such updates are two steps."""
+    weight = torch.nn.Parameter(torch.ones(3, dtype=torch.bfloat16))
+    optimizer = MasterAdamW([([weight], 2.0**-10)], weight_decay=0.0, max_grad_norm=1.0)
+    seen = []
+    for _ in range(16):
+        # Adam's update of a constant gradient is the learning rate.
+        weight.grad = torch.full((3,), -0.5, dtype=torch.bfloat16)
+        optimizer.step(1.0)
+        seen.append(float(weight[0].detach()))
+    assert weight.grad is None
+    assert seen[0] == 1.0
+    assert seen[-1] == 1 + 2.0**-6
+
+
+def test_float32_weights_are_updated_as_adamw_does():
+    torch.manual_seed(0)
+    ours, theirs = (torch.nn.Parameter(torch.arange(4.0)) for _ in range(2))
+    optimizer = MasterAdamW([([ours], 0.1)], weight_decay=0.01, max_grad_norm=1e9)
+    reference = torch.optim.AdamW([theirs], lr=0.05, weight_decay=0.01)
+    for _ in range(3):
+        gradient = torch.randn(4)
+        ours.grad, theirs.grad = gradient.clone(), gradient.clone()
+        optimizer.step(0.5)
+        reference.step()
+    assert torch.equal(ours, theirs)
+
+
+@pytest.mark.parametrize("family", ["qwen3", "llama", "gemma3_text"])
+def test_checkpointing_gives_the_same_gradients(family):
+    snapshot = planted_snapshot(4)
+    trees, _ = build_trees(
+        examples_of_split(snapshot, "rm_train", assumed=True), ENCODER, responses_per_tree=4, max_length=256, rng=None
+    )
+    made, forward_passes = [], []
+    for checkpointing in (False, True):
+        config = settings(gradient_checkpointing=checkpointing, freeze_embeddings=False)
+        model = prepare_training(tiny_classifier(family), config)
+        if checkpointing:
+            model.gradient_checkpointing_enable({"use_reentrant": False})
+        passes = []
+        model.model.layers[1].self_attn.register_forward_pre_hook(lambda *_, p=passes: p.append(1))
+        loss = batch_gradients(model, trees[:2], pad_id=0, config=config)
+        made.append((loss, {name: p.grad for name, p in model.named_parameters()}))
+        forward_passes.append(len(passes))
+    # Two trees; with checkpoints each goes through a layer a second time.
+    assert forward_passes == [2, 4]
+    assert made[0][0] == made[1][0]
+    for name, gradient in made[0][1].items():
+        assert torch.allclose(gradient, made[1][1][name], rtol=1e-5, atol=1e-7), name

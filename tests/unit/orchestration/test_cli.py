@@ -29,10 +29,3 @@ def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["run", "--help"])
     assert "promedical run --source kqa=" in capsys.readouterr().out
-
-
-def test_two_runs_do_not_share_a_project_folder(tmp_path: Path) -> None:
-    from orchestration.instance import ProjectBusy, only_run
-
-    with only_run(tmp_path), pytest.raises(ProjectBusy, match="another run"), only_run(tmp_path):
-        pass

@@ -92,8 +92,7 @@ class Compute(dg.ConfigurableResource):  # type: ignore[type-arg]
                 message_reader=dg.PipesTempFileMessageReader(),
             ) as session:
                 environment = {**_QUIET, **os.environ, **session.get_bootstrap_env_vars()}
-                command = [sys.executable, "-m", "training.launch", str(spec_path), "--end-with-stdin"]
-                code, tail = self._wait(command, environment)
+                code, tail = self._wait([sys.executable, "-m", "training.launch", str(spec_path)], environment)
         if code:
             said = [line for line in tail if line.startswith("promedical: ")]
             raise dg.Failure(
@@ -105,7 +104,7 @@ class Compute(dg.ConfigurableResource):  # type: ignore[type-arg]
     def _wait(self, command: list[str], environment: Mapping[str, str]) -> tuple[int, list[str]]:
         root = str(Path(__file__).parents[1])
         process = subprocess.Popen(
-            command,
+            [*command, "--end-with-stdin"],
             env={**environment, "PYTHONPATH": root + os.pathsep + environment.get("PYTHONPATH", "")},
             # Never written to: its end tells the stage that nobody waits for it any more.
             stdin=subprocess.PIPE,

@@ -94,7 +94,7 @@ def _execute(instance: dg.DagsterInstance, settings: Settings, todo: Sequence[St
             tags={"promedical/profile": settings.profile},
         )
     if not result.success:
-        raise RunFailed(_why(result, display.failed_step))
+        raise RunFailed(why(result, display.failed_step))
     check_made(result, todo)
 
 
@@ -126,7 +126,8 @@ def check_made(result: dg.ExecuteInProcessResult, todo: Sequence[Step]) -> None:
         raise RunFailed(f"the run ended without {', '.join(missing)}")
 
 
-def _why(result: dg.ExecuteInProcessResult, failed_step: str | None) -> str:
+def why(result: dg.ExecuteInProcessResult, failed_step: str | None) -> str:
+    """Why a run failed: failed checks with their rows, then each failed step; one line, unless nobody foresaw the error."""
     reasons = []
     for event in result.all_events:
         if event.is_step_failure:

@@ -140,8 +140,16 @@ def _input_folders(pairs: list[str], stage: Stage, *, needed: tuple[str, ...]) -
     return folders
 
 
+def process(argv: list[str]) -> int:
+    """Entry of a process the orchestrator starts: `SPEC [--end-with-stdin]`; returns the exit code."""
+    unwind_on_sigterm()
+    if "--end-with-stdin" in argv[1:]:
+        end_with_stdin()
+    return launched(Path(argv[0]))
+
+
 def launched(spec_path: Path) -> int:
-    """Entry of a process the orchestrator starts: runs a spec, reports its manifest over Dagster Pipes if it listens."""
+    """Runs a spec, and reports its manifest over Dagster Pipes if Dagster listens; returns the exit code."""
     spec = LaunchSpec.model_validate_json(spec_path.read_text(encoding="utf-8"))
     try:
         store = Store(spec.store, cache=Path(spec.cache) if spec.cache else None)
@@ -169,7 +177,4 @@ def scalar_metadata(made: Making) -> dict[str, str | int | float | bool]:
 
 
 if __name__ == "__main__":
-    unwind_on_sigterm()
-    if "--end-with-stdin" in sys.argv[2:]:
-        end_with_stdin()
-    sys.exit(launched(Path(sys.argv[1])))
+    sys.exit(process(sys.argv[1:]))

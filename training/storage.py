@@ -244,7 +244,10 @@ class Store:
         with self.workspace() as temporary:
             for entry in manifest.files:
                 (temporary / entry.path).parent.mkdir(parents=True, exist_ok=True)
-                self._fs.get_file(f"{source}/{entry.path}", str(temporary / entry.path))
+                try:
+                    self._fs.get_file(f"{source}/{entry.path}", str(temporary / entry.path))
+                except FileNotFoundError as error:
+                    raise StoreError(f"artifact {ref}: {entry.path} is missing in the store {self.root}") from error
             (temporary / MANIFEST).write_bytes(self._fs.cat_file(f"{source}/{MANIFEST}"))
             _checked(temporary, ref)
             self._place(temporary, ref)

@@ -87,7 +87,7 @@ class RunDisplay(logging.Handler):
 
     def _started(self, name: str) -> None:
         number = len(self._steps) - len(self._left) + 1
-        rest = sum(self._times.expected(self._steps[left]) for left in self._left if left in self._steps)
+        rest = sum(self._times.expected(self._steps[left]) for left in self._left)
         own = self._times.expected(self._steps[name]) if name in self._steps else 0.0
         elapsed = format_seconds(time.monotonic() - self._start)
         print(

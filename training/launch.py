@@ -64,8 +64,15 @@ def run_stage(
 
 
 def run_spec(spec: LaunchSpec, store: Store) -> Making:
-    """Runs the stage a spec describes."""
+    """Runs the stage a spec describes.
+
+    Raises:
+        StageRefusal: its sources are not those the skip key was taken of, so that the key would name another's work.
+        ConfigError, StoreError: the config or an input cannot be used.
+    """
     stage = STAGES[spec.stage]
+    if source_hash(stage.sources) != spec.code_version:
+        raise StageRefusal(f"the sources of {spec.stage} are not those the run was planned with; run again")
     config = parse_config(stage.config_class(), spec.config, where=f"config of {spec.artifact}")
     folders = {name: store.fetch(ref) for name, ref in spec.inputs.items()}
     return run_stage(

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from training.stages import ROOT
+from training.stages import ROOT, source_hash
 
 # A stage that says where it is and then works for a minute, started through training.launch as the orchestrator does.
 STAGE = """
@@ -48,7 +48,8 @@ def launch(tmp_path: Path) -> str:
     """The program that runs the stage; its flags are its arguments."""
     (tmp_path / "slow_stage.py").write_text(STAGE)
     spec = {"stage": "slow", "artifact": "slow", "config": {}, "inputs": {}, "store": str(tmp_path / "store")}
-    (tmp_path / "spec.json").write_text(json.dumps(spec | {"skip_key": "k", "code_version": "c"}))
+    version = source_hash(("training/errors.py",))
+    (tmp_path / "spec.json").write_text(json.dumps(spec | {"skip_key": "k", "code_version": version}))
     return f"FOLDER = {str(tmp_path)!r}\n{LAUNCH}"
 
 
@@ -107,3 +108,11 @@ def test_a_stage_whose_input_is_closed_from_the_start_works_on_unless_told_to_wa
     assert process.poll() is None
     process.terminate()
     process.wait(timeout=30)
+
+
+def test_a_stage_whose_sources_were_edited_since_the_plan_is_refused(launch: str, tmp_path: Path) -> None:
+    spec = json.loads((tmp_path / "spec.json").read_text())
+    (tmp_path / "spec.json").write_text(json.dumps(spec | {"code_version": "0" * 64}))
+    done = subprocess.run([sys.executable, "-c", launch], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "promedical: slow: the sources of slow are not those the run was planned with; run again\n"

@@ -5,36 +5,47 @@ What belongs here: resource classes and `step_assets`. How they are configured i
 
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
+from assets.instructions.sources.base import SourceError
+from assets.instructions.tables import TableError
+from assets.lock import ProjectBusy, only_run
+from assets.responses.compose import ComposeError
 from assets.steps import Metadata, Settings, Step, StepRun
 from training.config import ConfigError
 from training.errors import StageRefusal
 from training.launch import LaunchSpec, scalar_metadata
-from training.manifests import ArtifactRef, Manifest
+from training.manifests import ArtifactRef, Making, Manifest
 from training.stages import STAGES, source_hash
-from training.storage import Store, StoreError, read_manifest
+from training.storage import Store, StoreError
 
 # Stages say themselves how far they are; the libraries' bars and load reports would only bury it.
 _QUIET = {"TRANSFORMERS_VERBOSITY": "error", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "TQDM_DISABLE": "1"}
 # The command line listens here to say which step runs; nobody need listen.
 STEP_LOG = logging.getLogger("promedical.steps")
-CLEAR_ERRORS = (ConfigError, StoreError, StageRefusal)
+# Their messages say all a user needs. Any other error is a defect, and keeps its traceback.
+CLEAR_ERRORS = (ConfigError, StoreError, StageRefusal, SourceError, TableError, ComposeError)
+
+
+# Metadata entry of a materialization: the skip key of the work behind it.
+SKIP_KEY = "skip_key"
 
 
 class ProjectResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """Where everything is kept, which profile and which sources: what `promedical run` takes as options."""
 
-    home: str = ".promedical"
+    home: str
     profile: str = "local"
     sources: list[str] = ["corpus"]
 
@@ -45,6 +56,19 @@ class ProjectResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     def store(self) -> Store:
         """The artifact store."""
         return Store(self.settings().store_root)
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["ProjectResource"]:
+        """Holds the project folder for as long as a run uses it: two runs may not rebuild the same warehouse.
+
+        Raises:
+            dg.Failure: another process has a run in it.
+        """
+        try:
+            with only_run(self.settings().home):
+                yield self
+        except ProjectBusy as error:
+            raise dg.Failure(str(error)) from error
 
 
 class Compute(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -58,10 +82,10 @@ class Compute(dg.ConfigurableResource):  # type: ignore[type-arg]
         Raises:
             dg.Failure: the process failed or reported nothing; carries its last lines.
         """
-        spec_path = Path(spec.store) / "tmp" / f"{spec.artifact}-{context.run_id}.json"
-        spec_path.parent.mkdir(parents=True, exist_ok=True)
-        spec_path.write_text(spec.model_dump_json(indent=1), encoding="utf-8")
-        try:
+        store = Store(spec.store, cache=Path(spec.cache) if spec.cache else None)
+        with store.workspace() as folder:
+            spec_path = folder / f"{spec.artifact}.json"
+            spec_path.write_text(spec.model_dump_json(indent=1), encoding="utf-8")
             with dg.open_pipes_session(
                 context=context,
                 context_injector=dg.PipesTempFileContextInjector(),
@@ -69,8 +93,6 @@ class Compute(dg.ConfigurableResource):  # type: ignore[type-arg]
             ) as session:
                 environment = {**_QUIET, **os.environ, **session.get_bootstrap_env_vars()}
                 code, tail = self._wait([sys.executable, "-m", "training.launch", str(spec_path)], environment)
-        finally:
-            spec_path.unlink(missing_ok=True)
         if code:
             said = [line for line in tail if line.startswith("promedical: ")]
             raise dg.Failure(
@@ -82,8 +104,10 @@ class Compute(dg.ConfigurableResource):  # type: ignore[type-arg]
     def _wait(self, command: list[str], environment: Mapping[str, str]) -> tuple[int, list[str]]:
         root = str(Path(__file__).parents[1])
         process = subprocess.Popen(
-            command,
+            [*command, "--end-with-stdin"],
             env={**environment, "PYTHONPATH": root + os.pathsep + environment.get("PYTHONPATH", "")},
+            # Never written to: its end tells the stage that nobody waits for it any more.
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -92,25 +116,39 @@ class Compute(dg.ConfigurableResource):  # type: ignore[type-arg]
         )
         tail: deque[str] = deque(maxlen=25)
         try:
-            assert process.stdout is not None
-            for line in process.stdout:
-                tail.append(line.rstrip())
-                print(line, end="", file=sys.stderr, flush=True)
-            return process.wait(), list(tail)
+            assert process.stdin is not None and process.stdout is not None
+            with process.stdin, process.stdout:
+                for line in process.stdout:
+                    tail.append(line.rstrip())
+                    print(line, end="", file=sys.stderr, flush=True)
+                return process.wait(), list(tail)
         except BaseException:
             self._end_group(process)
             raise
 
     def _end_group(self, process: "subprocess.Popen[str]") -> None:
-        for name in (signal.SIGTERM, signal.SIGKILL):
-            try:
-                os.killpg(process.pid, name)
-                process.wait(timeout=self.stop_after_seconds)
-                return
-            except subprocess.TimeoutExpired:
-                continue
-            except ProcessLookupError:
-                return
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=self.stop_after_seconds)
+        # Also when the stage itself has gone: its own children may not have.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def current_making(instance: dg.DagsterInstance, store: Store, asset: str) -> Making | None:
+    """How what an asset stands for now was made, by the work that Dagster recorded; None if it never was.
+
+    Raises:
+        StoreError: the store has no record of it.
+    """
+    event = instance.get_latest_materialization_event(dg.AssetKey(asset))
+    ref = current_ref(instance, asset)
+    if ref is None or event is None or event.asset_materialization is None:
+        return None
+    key = event.asset_materialization.metadata.get(SKIP_KEY)
+    return store.making(str(key.value), ref) if key else None
 
 
 def current_ref(instance: dg.DagsterInstance, asset: str) -> ArtifactRef | None:
@@ -138,17 +176,26 @@ def input_refs(instance: dg.DagsterInstance, step: Step, config: Mapping[str, An
     return refs
 
 
+@contextmanager
+def clear_failures() -> Iterator[None]:
+    """Lets an error whose message says all reach Dagster as that message alone."""
+    try:
+        yield
+    except CLEAR_ERRORS as error:
+        raise dg.Failure(str(error)) from error
+
+
 def perform_step(
     context: dg.AssetExecutionContext, project: ProjectResource, compute: Compute, step: Step
-) -> dict[str, tuple[Manifest, bool]]:
-    """Does a step's work unless its skip key is known; returns per output the manifest and whether it was reused."""
+) -> tuple[dict[str, Making], bool]:
+    """Does a step's work unless its skip key is known; returns how each output was made, and whether that was reused."""
     settings, store = project.settings(), project.store()
-    try:
+    with clear_failures():
         config = step.config(settings)
         refs = input_refs(context.instance, step, config)
         key = step.key(config, refs)
-        known = store.recall(key)
-        if known is None:
+        reused = store.recall(key) is not None
+        if not reused:
             if step.stage is not None:
                 compute.run(context, _launch_spec(step, settings, config, refs, key, context.run_id))
             else:
@@ -156,9 +203,7 @@ def perform_step(
         artifacts = store.recall(key)
         if artifacts is None:
             raise dg.Failure(f"{step.name}: ended without publishing {', '.join(step.outputs)}")
-        return {name: (read_manifest(store.fetch(ref, verify=False)), known is not None) for name, ref in artifacts.items()}
-    except CLEAR_ERRORS as error:
-        raise dg.Failure(str(error)) from error
+        return {name: store.making(key, ref) for name, ref in artifacts.items()}, reused
 
 
 def _launch_spec(
@@ -187,14 +232,18 @@ def _run_here(
     key: str,
 ) -> None:
     assert step.run is not None
-    before = {name: current_ref(context.instance, name) for name in step.outputs}
-    previous = {name: store.fetch(ref) for name, ref in before.items() if ref is not None and store.has(ref)}
     with store.workspace() as folder:
-        outputs = {name: folder / name for name in step.outputs}
+        outputs = {name: folder / "outputs" / name for name in step.outputs}
         for output in outputs.values():
-            output.mkdir()
-        inputs = {role: store.fetch(ref) for role, ref in refs.items()}
-        work = StepRun(settings=settings, config=config, inputs=inputs, outputs=outputs, refs=refs, previous=previous)
+            output.mkdir(parents=True)
+        work = StepRun(
+            settings=settings,
+            config=config,
+            inputs={role: _input(store, ref, step.reads.get(role), folder / "inputs" / role) for role, ref in refs.items()},
+            outputs=outputs,
+            refs=refs,
+            previous=_previous(context.instance, step, store),
+        )
         metadata = step.run(work)
         manifests = {
             name: store.publish(
@@ -212,15 +261,36 @@ def _run_here(
     store.remember(key, {name: manifest.ref for name, manifest in manifests.items()})
 
 
-def ui_metadata(store: Store, manifest: Manifest, reused: bool) -> Metadata:
-    """What the UI shows of an artifact: rows, size, where it lies, its own figures, and a first look at a table."""
-    folder = store.fetch(manifest.ref, verify=False)
+def _input(store: Store, ref: ArtifactRef, files: tuple[str, ...] | None, copies: Path) -> Path:
+    artifact = store.fetch(ref, files=files)
+    if files is None:
+        return artifact
+    # Copies of what was verified: a file that the step does not name cannot be read unverified.
+    for name in files:
+        (copies / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(artifact / name, copies / name)
+    return copies
+
+
+def _previous(instance: dg.DagsterInstance, step: Step, store: Store) -> dict[str, Path]:
+    before = {name: current_ref(instance, name) for name in step.outputs} if step.uses_previous else {}
+    return {name: store.fetch(ref) for name, ref in before.items() if ref is not None and store.has(ref)}
+
+
+def ui_metadata(store: Store, made: Making, reused: bool) -> Metadata:
+    """What the UI shows of an artifact: rows, size, where it lies, what made it, its own figures, a first look at a table."""
+    folder = store.fetch(made.ref, verify=False)
+    manifest = store.manifest(made.ref)
     rows = [entry.rows for entry in manifest.files if entry.rows is not None]
     shown: Metadata = {
         "artifact": dg.MetadataValue.path(str(folder.absolute())),
         "size_bytes": sum(entry.size for entry in manifest.files),
         "reused": reused,
-        **scalar_metadata(manifest),
+        "made_from": dg.MetadataValue.json(made.inputs),
+        "made_under": dg.MetadataValue.json(made.config),
+        "made_at": made.created_at,
+        SKIP_KEY: made.skip_key,
+        **scalar_metadata(made),
     }
     if len(rows) == 1:
         shown["dagster/row_count"] = rows[0]
@@ -243,9 +313,9 @@ def _preview(folder: Path, manifest: Manifest, rows: int = 5) -> str:
     return "\n".join(lines)
 
 
-def announce(step: str, event: str, seconds: float = 0.0, detail: str = "") -> None:
+def announce(step: str, event: str, seconds: float = 0.0) -> None:
     """Tells whoever listens that a step starts, or how it ended."""
-    STEP_LOG.info("%s %s", step, event, extra={"step": step, "event": event, "seconds": seconds, "detail": detail})
+    STEP_LOG.info("%s %s", step, event, extra={"step": step, "event": event, "seconds": seconds})
 
 
 def step_assets(step: Step) -> dg.AssetsDefinition:
@@ -272,18 +342,16 @@ def step_assets(step: Step) -> dg.AssetsDefinition:
         start = time.monotonic()
         announce(step.name, "start")
         try:
-            made = perform_step(context, project, compute, step)
+            made, reused = perform_step(context, project, compute, step)
         except BaseException:
             announce(step.name, "failed", time.monotonic() - start)
             raise
-        store = project.store()
-        reused = all(was for _, was in made.values())
         announce(step.name, "reused" if reused else "done", time.monotonic() - start)
-        for name, (manifest, was_reused) in made.items():
+        for name, making in made.items():
             yield dg.MaterializeResult(
                 asset_key=name,
-                data_version=dg.DataVersion(manifest.digest),
-                metadata=ui_metadata(store, manifest, was_reused),
+                data_version=dg.DataVersion(making.digest),
+                metadata=ui_metadata(project.store(), making, reused),
             )
 
     return materialize

@@ -43,7 +43,7 @@ class Settings:
 class StepRun:
     """What a step's function gets: exact input folders by role, one empty folder per output, its resolved config.
 
-    `previous` holds the folders that its outputs stood for before, where there are any.
+    `previous` holds the folders that its outputs stood for before, where there are any and the step says that it uses them.
     """
 
     settings: Settings
@@ -74,6 +74,8 @@ class Step:
         checks: assets that wait for this step's verdict; it is a blocking check then and no asset, its metadata say `passed`.
         check_name: name of the check on each of them.
         used: the roles that count under a config; all by default.
+        reads: role → the files of that input the work reads, where it does not need all: it gets copies of these alone.
+        uses_previous: whether the work looks at what its outputs stood for before.
         seconds: a first estimate of its duration under `local`, until one has been measured.
         descriptions: output → what it is, for the UI.
         kinds: technologies, for the UI.
@@ -93,6 +95,8 @@ class Step:
     checks: tuple[str, ...] = ()
     check_name: str = ""
     used: Callable[[Mapping[str, Any]], tuple[str, ...]] | None = None
+    reads: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    uses_previous: bool = False
     seconds: float = 1.0
     descriptions: Mapping[str, str] = field(default_factory=dict)
     kinds: tuple[str, ...] = ("python",)
@@ -115,7 +119,8 @@ class Step:
 
 def check_verdict(step: Step, store: Store, refs: Mapping[str, ArtifactRef], config: Mapping[str, Any]) -> bool | None:
     """Whether a checking step passed on exactly these artifacts; None if it was not done on them."""
-    known = store.recall(step.key(config, refs))
+    key = step.key(config, refs)
+    known = store.recall(key)
     if known is None:
         return None
-    return bool(store.manifest(known[step.outputs[0]]).metadata["passed"])
+    return bool(store.making(key, known[step.outputs[0]]).metadata["passed"])

@@ -18,6 +18,7 @@ from assets.reports.definitions import assets as report_assets
 from assets.responses.definitions import assets as response_assets
 from assets.reward_model.definitions import assets as reward_model_assets
 from assets.warehouse.definitions import warehouse_assets
+from orchestration.instance import HOME_VARIABLE
 from orchestration.jobs import core_job
 
 
@@ -36,7 +37,8 @@ def build_defs(**overrides: Any) -> dg.Definitions:
         *policy_assets(),
         *report_assets(),
     ]
-    resources = {"project": ProjectResource(), "compute": Compute(), **overrides}
+    # `promedical ui` sets the variable; it is read when a run starts, not here.
+    resources = {"project": ProjectResource(home=dg.EnvVar(HOME_VARIABLE)), "compute": Compute(), **overrides}
     return dg.Definitions(
         assets=assets,
         asset_checks=[contracts],

@@ -68,8 +68,8 @@ def _run(arguments: argparse.Namespace) -> int:
     except (ConfigError, SourceError) as error:
         return _refuse(error)
     from assets.chain import CHAIN, SelectionError, steps_named
+    from assets.lock import ProjectBusy
     from assets.steps import Settings
-    from orchestration.instance import ProjectBusy
     from orchestration.run import RunFailed, run_chain, show_result
     from training.storage import StoreError
 
@@ -86,9 +86,10 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _ui(arguments: argparse.Namespace) -> int:
-    from orchestration.instance import prepare_dagster_home
+    from orchestration.instance import HOME_VARIABLE, prepare_dagster_home
 
     prepare_dagster_home(arguments.home)
+    os.environ[HOME_VARIABLE] = str(arguments.home.absolute())
     print(f"Dagster UI: http://127.0.0.1:{arguments.port}  (stop with Ctrl-C)", flush=True)
     dagster = str(Path(sys.executable).parent / "dagster")
     os.chdir(ROOT)

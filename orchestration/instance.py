@@ -1,11 +1,10 @@
-"""The Dagster instance of a project folder: its home, its settings, and one run at a time.
+"""The Dagster instance of a project folder: its home and its settings.
 
 What belongs here: everything about DAGSTER_HOME. No asset is known here.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,8 @@ from pathlib import Path
 
 import dagster as dg
 
+# Names the project folder to the runs that the UI starts.
+HOME_VARIABLE = "PROMEDICAL_HOME"
 _DAGSTER_YAML = """\
 # Written by promedical; pools keep one writer on the DuckDB file.
 telemetry:
@@ -26,10 +27,6 @@ run_monitoring:
   enabled: true
   free_slots_after_run_end_seconds: 60
 """
-
-
-class ProjectBusy(RuntimeError):
-    """Another run works on the same project folder."""
 
 
 def prepare_dagster_home(home: Path) -> Path:
@@ -49,19 +46,3 @@ def open_instance(home: Path) -> Iterator[dg.DagsterInstance]:
     prepare_dagster_home(home)
     with dg.DagsterInstance.get() as instance:
         yield instance
-
-
-@contextmanager
-def only_run(home: Path) -> Iterator[None]:
-    """Holds the project folder; the lock goes with the process, however it ends.
-
-    Raises:
-        ProjectBusy: another process holds it.
-    """
-    home.mkdir(parents=True, exist_ok=True)
-    with (home / "run.lock").open("w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise ProjectBusy(f"another run is working in {home}; wait for it, or choose another --home") from error
-        yield

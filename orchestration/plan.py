@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import dagster as dg
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from assets.chain import CHAIN
 from assets.interfaces import current_ref
@@ -40,15 +41,40 @@ def plan_run(
     """
     # Outputs of a step that will run are not known yet: None.
     known: dict[str, ArtifactRef | None] = {}
+    # Assets that the run materializes, be it with what they stand for already.
+    renewed: set[str] = set()
     planned = []
     for step in CHAIN:
         if step not in steps:
             known.update({name: current_ref(instance, name) for name in step.outputs})
             continue
         state, outputs = _examine(step, settings, store, instance, known)
+        if step.checks and state == "fresh" and (renewed & set(step.inputs.values()) or not checks_stand(instance, step)):
+            state = "run"
         known.update(outputs)
+        if state != "fresh":
+            renewed.update(step.outputs)
         planned.append(PlannedStep(step=step, state=state))
     return planned
+
+
+def checks_stand(instance: dg.DagsterInstance, step: Step) -> bool:
+    """Whether Dagster's latest word on each check of a step is that it passed on what its inputs stand for now.
+
+    The store may know the verdict on artifacts that come back after a change was taken back, or that an empty history has
+    just been told of: no check blocks there until it is recorded again. What was checked is told by the order of events.
+    """
+    inputs = [instance.get_latest_materialization_event(dg.AssetKey(asset)) for asset in step.inputs.values()]
+    keys = [dg.AssetCheckKey(dg.AssetKey(asset), step.check_name) for asset in step.checks]
+    records = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
+    checked = [
+        record.event.timestamp
+        for record in records.values()
+        if record.status is AssetCheckExecutionRecordStatus.SUCCEEDED and record.event is not None
+    ]
+    if len(checked) < len(keys) or None in inputs:
+        return False
+    return min(checked) >= max(event.timestamp for event in inputs if event is not None)
 
 
 def _examine(

@@ -13,13 +13,14 @@ import dagster as dg
 from dagster_shared.error import SerializableErrorInfo
 
 from assets.chain import CHAIN
-from assets.interfaces import ProjectResource, current_ref
+from assets.interfaces import ProjectResource, current_making, current_ref
+from assets.lock import only_run
 from assets.steps import Settings, Step
 from assets.warehouse.steps import WAREHOUSE
-from orchestration.instance import only_run, open_instance
+from orchestration.instance import open_instance
 from orchestration.plan import PlannedStep, plan_run
 from orchestration.terminal import RunDisplay, StepTimes
-from training.storage import Store, read_manifest
+from training.storage import Store
 
 
 class RunFailed(RuntimeError):
@@ -35,7 +36,9 @@ def run_chain(settings: Settings, steps: Sequence[Step] = CHAIN) -> int:
         ConfigError, SourceError: see `plan_run`.
     """
     with only_run(settings.home), open_instance(settings.home) as instance:
-        planned = plan_run(settings, Store(settings.store_root), instance, steps)
+        store = Store(settings.store_root)
+        store.sweep()
+        planned = plan_run(settings, store, instance, steps)
         todo = [item.step for item in planned if item.state != "fresh"]
         if todo:
             _show_plan(planned, settings)
@@ -48,11 +51,10 @@ def show_result(settings: Settings, steps: Sequence[Step]) -> None:
     store = Store(settings.store_root)
     with open_instance(settings.home) as instance:
         refs = {name: current_ref(instance, name) for step in steps for name in step.outputs}
-    report = refs.get("report")
+        report = current_making(instance, store, "report") if "report" in refs else None
     if report:
-        folder = store.fetch(report)
-        print(f"\n{read_manifest(folder).metadata['headline']}\n")
-        print(f"report: {folder / 'report.html'}")
+        print(f"\n{report.metadata['headline']}\n")
+        print(f"report: {store.fetch(report.ref) / 'report.html'}")
     else:
         for name, ref in refs.items():
             print(f"{name}: {store.url(ref) if ref else 'not made'}")
@@ -92,8 +94,8 @@ def _execute(instance: dg.DagsterInstance, settings: Settings, todo: Sequence[St
             tags={"promedical/profile": settings.profile},
         )
     if not result.success:
-        raise RunFailed(_why(result, display.failed_step))
-    _check_made(instance, todo)
+        raise RunFailed(why(result, display.failed_step))
+    check_made(result, todo)
 
 
 def _asset_keys(job: dg.JobDefinition, todo: Sequence[Step]) -> set[dg.AssetKey]:
@@ -105,20 +107,33 @@ def _asset_keys(job: dg.JobDefinition, todo: Sequence[Step]) -> set[dg.AssetKey]
     return keys
 
 
-def _check_made(instance: dg.DagsterInstance, todo: Sequence[Step]) -> None:
-    # A run can be a success although an asset in it was skipped: ask for each.
-    missing = [name for step in todo if not step.checks for name in step.outputs if current_ref(instance, name) is None]
+def check_made(result: dg.ExecuteInProcessResult, todo: Sequence[Step]) -> None:
+    """Asks for each asset and check of a run: Dagster calls a run a success although something in it was skipped.
+
+    Raises:
+        RunFailed: names what this run did not make, whatever an earlier one did.
+    """
+    made = {event.asset_key for event in result.get_asset_materialization_events()}
+    checked = {(evaluation.asset_key, evaluation.check_name) for evaluation in result.get_asset_check_evaluations()}
+    missing = [name for step in todo if not step.checks for name in step.outputs if dg.AssetKey(name) not in made]
+    missing += [
+        f"the check {step.check_name} of {asset}"
+        for step in todo
+        for asset in step.checks
+        if (dg.AssetKey(asset), step.check_name) not in checked
+    ]
     if missing:
         raise RunFailed(f"the run ended without {', '.join(missing)}")
 
 
-def _why(result: dg.ExecuteInProcessResult, failed_step: str | None) -> str:
+def why(result: dg.ExecuteInProcessResult, failed_step: str | None) -> str:
+    """Why a run failed: failed checks with their rows, then each failed step; one line, unless nobody foresaw the error."""
     reasons = []
     for event in result.all_events:
         if event.is_step_failure:
             data = event.step_failure_data
             description = data.user_failure_data.description if data.user_failure_data else None
-            reasons.append(f"{event.step_key}: {description or _root_cause(data.error)}")
+            reasons.append(f"{event.step_key}: {description or _unexpected(data.error)}")
     broken = [evaluation for evaluation in result.get_asset_check_evaluations() if not evaluation.passed]
     for evaluation in broken:
         rows = evaluation.metadata.get("failing_rows")
@@ -127,10 +142,6 @@ def _why(result: dg.ExecuteInProcessResult, failed_step: str | None) -> str:
     return "\n".join(reasons) or f"step {failed_step or 'unknown'} failed"
 
 
-def _root_cause(error: SerializableErrorInfo | None) -> str:
-    if error is None:
-        return "failed"
-    while error.cause is not None:
-        error = error.cause
-    where = error.stack[-1].strip().splitlines()[0] if error.stack else ""
-    return f"{error.message.strip()} ({where})" if where else error.message.strip()
+def _unexpected(error: SerializableErrorInfo | None) -> str:
+    # No message of ours: a defect, whose cause is found by its traceback only.
+    return error.to_string().strip() if error is not None else "failed"

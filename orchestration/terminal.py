@@ -7,14 +7,20 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from pydantic import TypeAdapter, ValidationError
+
 from assets.interfaces import STEP_LOG
 from assets.steps import Step
 from training.progress import format_seconds
+
+# Profile → step → seconds.
+_TIMES = TypeAdapter(dict[str, dict[str, float]])
 
 
 class StepTimes:
@@ -22,7 +28,7 @@ class StepTimes:
 
     def __init__(self, path: Path, profile: str) -> None:
         self._path, self._profile = path, profile
-        self._all: dict[str, dict[str, float]] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        self._all = _read_times(path)
 
     def expected(self, step: Step) -> float:
         """Seconds, as measured last time or as a first guess."""
@@ -32,7 +38,17 @@ class StepTimes:
         """Remembers a duration."""
         self._all.setdefault(self._profile, {})[name] = round(seconds, 1)
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._path.write_text(json.dumps(self._all, indent=1), encoding="utf-8")
+        temporary = self._path.with_suffix(".tmp")
+        temporary.write_text(json.dumps(self._all, indent=1), encoding="utf-8")
+        os.replace(temporary, self._path)
+
+
+def _read_times(path: Path) -> dict[str, dict[str, float]]:
+    # They serve an estimate and nothing else: a file that cannot be used is begun anew.
+    try:
+        return _TIMES.validate_json(path.read_bytes())
+    except (FileNotFoundError, ValidationError):
+        return {}
 
 
 class RunDisplay(logging.Handler):
@@ -71,7 +87,7 @@ class RunDisplay(logging.Handler):
 
     def _started(self, name: str) -> None:
         number = len(self._steps) - len(self._left) + 1
-        rest = sum(self._times.expected(self._steps[left]) for left in self._left if left in self._steps)
+        rest = sum(self._times.expected(self._steps[left]) for left in self._left)
         own = self._times.expected(self._steps[name]) if name in self._steps else 0.0
         elapsed = format_seconds(time.monotonic() - self._start)
         print(

@@ -14,7 +14,8 @@ from typing import Any
 
 from training.config import ConfigError, StrictConfig, parse_config, read_yaml
 from training.errors import StageRefusal
-from training.manifests import ArtifactRef, Manifest, sha256_text
+from training.manifests import MANIFEST, ArtifactRef, Making, sha256_file
+from training.process import end_with_stdin, unwind_on_sigterm
 from training.stages import STAGES, Stage, skip_key, source_hash
 from training.storage import Store, StoreError, read_manifest, verify_files
 
@@ -43,8 +44,8 @@ def run_stage(
     store: Store,
     key: str,
     run_id: str | None,
-) -> Manifest:
-    """Runs a stage's programme in a temporary folder and publishes what it wrote."""
+) -> Making:
+    """Runs a stage's programme in a temporary folder and publishes what it wrote; returns how it was made this time."""
     programme = importlib.import_module(stage.module)
     with store.workspace() as output:
         metadata = programme.run(config=config, inputs=folders, output=output)
@@ -59,13 +60,19 @@ def run_stage(
             run_id=run_id,
         )
     store.remember(key, {artifact: manifest.ref})
-    return manifest
+    return store.making(key, manifest.ref)
 
 
-def run_spec(spec: LaunchSpec) -> Manifest:
-    """Runs the stage a spec describes."""
+def run_spec(spec: LaunchSpec, store: Store) -> Making:
+    """Runs the stage a spec describes.
+
+    Raises:
+        StageRefusal: its sources are not those the skip key was taken of, so that the key would name another's work.
+        ConfigError, StoreError: the config or an input cannot be used.
+    """
     stage = STAGES[spec.stage]
-    store = Store(spec.store, cache=Path(spec.cache) if spec.cache else None)
+    if source_hash(stage.sources) != spec.code_version:
+        raise StageRefusal(f"the sources of {spec.stage} are not those the run was planned with; run again")
     config = parse_config(stage.config_class(), spec.config, where=f"config of {spec.artifact}")
     folders = {name: store.fetch(ref) for name, ref in spec.inputs.items()}
     return run_stage(
@@ -94,6 +101,7 @@ def main(stage_name: str, argv: list[str] | None = None) -> int:
     parser.add_argument("--store", default=".promedical/store", help="where the artifact goes (default: %(default)s)")
     parser.add_argument("--name", default=stage_name, help="name of the artifact (default: %(default)s)")
     arguments = parser.parse_args(argv)
+    unwind_on_sigterm()
     try:
         config = parse_config(stage.config_class(), read_yaml(arguments.config), where=str(arguments.config))
         folders = _input_folders(arguments.inputs, stage, needed=getattr(config, "uses_inputs", stage.inputs))
@@ -109,7 +117,7 @@ def main(stage_name: str, argv: list[str] | None = None) -> int:
             sources=stage.sources,
             libraries=stage.libraries,
         )
-        manifest = run_stage(
+        made = run_stage(
             stage,
             artifact=arguments.name,
             config=config,
@@ -122,7 +130,7 @@ def main(stage_name: str, argv: list[str] | None = None) -> int:
     except (ConfigError, StoreError, StageRefusal) as error:
         print(f"{parser.prog}: {error}", file=sys.stderr)
         return 1
-    print(f"{Path(arguments.store) / 'artifacts' / manifest.name / manifest.digest}")
+    print(Store(arguments.store).url(made.ref))
     return 0
 
 
@@ -139,21 +147,30 @@ def _input_folders(pairs: list[str], stage: Stage, *, needed: tuple[str, ...]) -
     return folders
 
 
+def process(argv: list[str]) -> int:
+    """Entry of a process the orchestrator starts: `SPEC [--end-with-stdin]`; returns the exit code."""
+    unwind_on_sigterm()
+    if "--end-with-stdin" in argv[1:]:
+        end_with_stdin()
+    return launched(Path(argv[0]))
+
+
 def launched(spec_path: Path) -> int:
-    """Entry of a process the orchestrator starts: runs a spec, reports its manifest over Dagster Pipes if it listens."""
+    """Runs a spec, and reports its manifest over Dagster Pipes if Dagster listens; returns the exit code."""
     spec = LaunchSpec.model_validate_json(spec_path.read_text(encoding="utf-8"))
     try:
+        store = Store(spec.store, cache=Path(spec.cache) if spec.cache else None)
         # Outside Dagster open_dagster_pipes() hands out a mock: only the environment tells whether anyone listens.
         if "DAGSTER_PIPES_CONTEXT" not in os.environ:
-            run_spec(spec)
+            run_spec(spec, store)
             return 0
         from dagster_pipes import open_dagster_pipes
 
         with open_dagster_pipes() as pipes:
-            manifest = run_spec(spec)
+            made = run_spec(spec, store)
+            manifest = store.fetch(made.ref, verify=False) / MANIFEST
             pipes.report_asset_materialization(
-                metadata={"manifest_sha256": sha256_text(manifest.model_dump_json()), **scalar_metadata(manifest)},
-                data_version=manifest.digest,
+                metadata={"manifest_sha256": sha256_file(manifest), **scalar_metadata(made)}, data_version=made.digest
             )
     except (ConfigError, StoreError, StageRefusal) as error:
         print(f"promedical: {spec.artifact}: {error}", file=sys.stderr)
@@ -161,10 +178,10 @@ def launched(spec_path: Path) -> int:
     return 0
 
 
-def scalar_metadata(manifest: Manifest) -> dict[str, str | int | float | bool]:
-    """The manifest's metadata that is a single value: what a UI can show in a cell."""
-    return {k: v for k, v in manifest.metadata.items() if isinstance(v, str | int | float | bool)}
+def scalar_metadata(made: Making) -> dict[str, str | int | float | bool]:
+    """The metadata of a making that is a single value: what a UI can show in a cell."""
+    return {k: v for k, v in made.metadata.items() if isinstance(v, str | int | float | bool)}
 
 
 if __name__ == "__main__":
-    sys.exit(launched(Path(sys.argv[1])))
+    sys.exit(process(sys.argv[1:]))

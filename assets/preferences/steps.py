@@ -51,7 +51,11 @@ def _step(name: str, role: str, description: str) -> Step:
         group="preferences",
         config=config,
         run=_cut,
-        sources=("assets/preferences", "assets/checks/steps.py", "training/contracts.py", "training/snapshot.py"),
+        sources=(
+            "assets/preferences",
+            "assets/checks/steps.py",
+            *(f"training/{name}.py" for name in ("contracts", "snapshot", "records", "rubric_score")),
+        ),
         libraries=("duckdb", "pyarrow"),
         seconds=1,
         descriptions={name: description},

@@ -66,8 +66,16 @@ REPORT = Step(
     group="reports",
     config=_config,
     run=_report,
-    sources=("assets/reports", "training/benchmark/agreement.py", "training/benchmark/bootstrap.py"),
-    libraries=("matplotlib", "jinja2"),
+    # A checkpoint's weights are neither read nor hashed for a curve.
+    reads={
+        "reward_model": ("curve.csv",),
+        "panel_reward_model": ("curve.csv",),
+        "policy": ("log.jsonl",),
+        "reward_model_benchmark": ("metrics.json",),
+        "policy_benchmark": ("metrics.json", "samples.json"),
+    },
+    sources=("assets/reports", "training/benchmark/agreement.py", "training/benchmark/bootstrap.py", "training/records.py"),
+    libraries=("matplotlib", "jinja2", "duckdb", "krippendorff", "numpy", "pyarrow"),
     seconds=8,
     descriptions={
         "report": "Base against aligned policy and reward models against baselines, with intervals: HTML, JSON, CSV."

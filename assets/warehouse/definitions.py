@@ -12,16 +12,17 @@ from graphlib import TopologicalSorter
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
+from dagster_dbt import DagsterDbtTranslator, DbtCliInvocation, DbtCliResource, dbt_assets
+from dagster_dbt.errors import DagsterDbtCliRuntimeError
 
-from assets.interfaces import ProjectResource, announce, input_refs, ui_metadata
+from assets.interfaces import ProjectResource, announce, clear_failures, input_refs, ui_metadata
 from assets.steps import Settings
 from assets.warehouse.export import MARTS, export_mart, forget_state, holds_state, lay_out_raw, write_state
 from assets.warehouse.manifest import DBT, PROJECT_DIR, ensure_manifest
 from assets.warehouse.steps import WAREHOUSE
 from training.manifests import ArtifactRef
 from training.stages import source_hash
-from training.storage import Store, read_manifest
+from training.storage import Store
 
 NOUN_OF_MART = {
     "instructions": "instructions",
@@ -62,7 +63,8 @@ def warehouse_assets() -> dg.AssetsDefinition:
         reused = store.recall(key) is not None and holds_state(settings.warehouse_path, key)
         try:
             if not reused:
-                yield from _build(context, settings, store, refs, key)
+                with clear_failures():
+                    yield from _build(context, settings, store, refs, key)
         except BaseException:
             announce(WAREHOUSE.name, "failed", time.monotonic() - start)
             raise
@@ -87,9 +89,11 @@ def _build(
     # dbt's own lines would bury a run's progress: they are kept in a file, and what fails is in the error.
     log_path = settings.home / "warehouse" / "dbt.log"
     with log_path.open("w", encoding="utf-8") as log, redirect_stdout(log):
-        results = [event for event in invocation.stream() if isinstance(event, dg.AssetCheckResult | dg.AssetCheckEvaluation)]
-    # Model outputs come later, with the content's version.
+        results, failure = _stream(invocation)
+    # Model outputs come later, with the content's version. What a test found is recorded also, and above all, if it failed.
     yield from results
+    if failure is not None:
+        raise failure
     published = {}
     for mart in MARTS:
         with store.workspace() as folder:
@@ -108,6 +112,18 @@ def _build(
     write_state(settings.warehouse_path, key)
 
 
+def _stream(invocation: DbtCliInvocation) -> tuple[list[dg.AssetCheckResult | dg.AssetCheckEvaluation], Exception | None]:
+    """The results of dbt's tests, and the error that the stream ends with if a model or a test fails."""
+    results = []
+    try:
+        for event in invocation.stream():
+            if isinstance(event, dg.AssetCheckResult | dg.AssetCheckEvaluation):
+                results.append(event)
+    except DagsterDbtCliRuntimeError as error:
+        return results, error
+    return results, None
+
+
 def _outputs(context: dg.AssetExecutionContext, store: Store, key: str, reused: bool) -> Iterator[dg.Output[None]]:
     artifacts = store.recall(key) or {}
     # Dagster wants an asset after what it depends on.
@@ -117,12 +133,12 @@ def _outputs(context: dg.AssetExecutionContext, store: Store, key: str, reused: 
         name = asset_key.path[-1]
         output_name = context.assets_def.get_output_name_for_asset_key(asset_key)
         if name in artifacts:
-            manifest = read_manifest(store.fetch(artifacts[name], verify=False))
+            making = store.making(key, artifacts[name])
             yield dg.Output(
                 None,
                 output_name=output_name,
-                data_version=dg.DataVersion(manifest.digest),
-                metadata=ui_metadata(store, manifest, reused),
+                data_version=dg.DataVersion(making.digest),
+                metadata=ui_metadata(store, making, reused),
             )
         else:
             # A view on the way to the marts has no artifact: it is what its inputs and its SQL are.

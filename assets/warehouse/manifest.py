@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from assets.warehouse.steps import DBT_SOURCES
@@ -22,16 +23,26 @@ def ensure_manifest() -> Path:
     Raises:
         ConfigError: dbt cannot parse the project; carries the end of what it says.
     """
-    manifest = PROJECT_DIR / "target" / "manifest.json"
-    stamp = PROJECT_DIR / "target" / "sources.sha256"
-    now = source_hash(DBT_SOURCES)
-    if manifest.exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == now:
+    target = PROJECT_DIR / "target"
+    # Named by what it was parsed from, so that no other file has to agree with it.
+    manifest = target / f"manifest-{source_hash(DBT_SOURCES)[:16]}.json"
+    if manifest.exists():
         return manifest
-    command = [str(DBT), "parse", "--project-dir", str(PROJECT_DIR), "--profiles-dir", str(PROJECT_DIR)]
+    target.mkdir(exist_ok=True)
+    # Apart from what another process may be parsing at the same time.
+    with tempfile.TemporaryDirectory(dir=target, prefix="parse-") as folder:
+        _parse(Path(folder))
+        # dbt parses the rest faster from it.
+        os.replace(Path(folder) / "partial_parse.msgpack", target / "partial_parse.msgpack")
+        os.replace(Path(folder) / "manifest.json", manifest)
+    return manifest
+
+
+def _parse(target: Path) -> None:
+    places = ["--project-dir", str(PROJECT_DIR), "--profiles-dir", str(PROJECT_DIR)]
+    command = [str(DBT), "parse", *places, "--target-path", str(target), "--log-path", str(target)]
     # Parsing opens neither; building sets both.
     paths = {"PROMEDICAL_WAREHOUSE": "unused.duckdb", "PROMEDICAL_RAW": "unused"}
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **paths}, check=False)
     if done.returncode:
         raise ConfigError(f"dbt cannot parse dbt_project:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-    stamp.write_text(now, encoding="utf-8")
-    return manifest

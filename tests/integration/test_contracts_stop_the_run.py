@@ -1,16 +1,22 @@
-"""Each planted defect stops the run before the reward model, with the row named, and the snapshot can't be cut afterwards."""
+"""Each planted defect stops the run before the reward model, with the row named, and the snapshot can't be cut afterwards.
+
+So does one that dbt's own tests find in the raw tables, and Dagster shows that test as failed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import dagster as dg
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 import assets.warehouse.definitions as warehouse
 from assets.chain import steps_named
+from assets.warehouse.export import forget_state
+from orchestration.instance import open_instance
 from orchestration.run import RunFailed, run_chain
 from tests.integration.conftest import Project, make_project
 
@@ -91,3 +97,22 @@ def test_a_planted_defect_stops_the_run(defect: str, project: Project, monkeypat
     assert project.refs("reward_model_snapshot", "reward_model") == {"reward_model_snapshot": None, "reward_model": None}
     with pytest.raises(RunFailed, match=f"reward_model_snapshot: the contract failed on .*{table}"):
         run_chain(project.settings, steps_named(["reward_model_snapshot"]))
+
+
+def test_a_failed_dbt_test_reaches_dagster(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    lay_out = warehouse.lay_out_raw
+
+    def lay_out_with_a_duplicate(inputs: Mapping[str, Path], folder: Path) -> None:
+        lay_out(inputs, folder)
+        table = pq.read_table(folder / "raw_responses.parquet")
+        pq.write_table(pa.concat_tables([table, table.slice(0, 1)]), folder / "raw_responses.parquet")
+
+    monkeypatch.setattr(warehouse, "lay_out_raw", lay_out_with_a_duplicate)
+    forget_state(project.settings.warehouse_path)
+    with pytest.raises(RunFailed, match="primary_key_stg_raw__responses"):
+        run_chain(project.settings, steps_named(["ingest", "instruction_splits", "candidates", "warehouse"]))
+    key = dg.AssetCheckKey(dg.AssetKey("stg_raw__responses"), "primary_key_stg_raw__responses_response_id")
+    with open_instance(project.settings.home) as instance:
+        (last_run,) = instance.get_run_ids(limit=1)
+        record = instance.event_log_storage.get_latest_asset_check_execution_by_key([key])[key]
+    assert (record.run_id, record.status.value) == (last_run, "FAILED")

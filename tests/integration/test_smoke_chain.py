@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import dagster as dg
 import pyarrow.parquet as pq
 import pytest
 
@@ -47,6 +48,12 @@ def test_report_is_self_contained_and_says_what_it_cannot_show(finished: Project
     assert "policy gain not validated" in html.lower()
     assert 'src="http' not in html and "<script src" not in html
     assert (folder / "report.json").exists() and (folder / "report.csv").exists()
+
+
+def test_a_new_history_has_the_contracts_checked_in_it(finished: Project) -> None:
+    with dg.DagsterInstance.ephemeral() as empty:
+        planned = plan_run(finished.settings, finished.store, empty)
+    assert {item.step.name: item.state for item in planned}["contracts"] == "run"
 
 
 def test_running_again_does_nothing_within_a_minute(finished: Project) -> None:

@@ -1,0 +1,176 @@
+"""A skip key names all its step's result depends on: no module of ours that the work reaches is left out, and no library."""
+
+from __future__ import annotations
+
+import ast
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+import training.stages
+from assets.chain import CHAIN
+from assets.steps import Step
+from training.manifests import ArtifactRef
+from training.stages import ROOT, STAGES
+
+# Modules that no result depends on, and why; what they import is not followed.
+APART = {
+    "assets/interfaces.py": "hands a step its inputs and takes its outputs; their content is in the key",
+    "assets/steps.py": "describes steps; the descriptions' values are in the key",
+    "assets/lock.py": "keeps runs apart",
+    "training/config.py": "reads configs; the resolved config is in the key",
+    "training/errors.py": "an error leaves no result",
+    "training/launch.py": "hands a stage its inputs and takes its output",
+    "training/manifests.py": "names what was made",
+    "training/process.py": "ends processes",
+    "training/progress.py": "writes to the terminal",
+    "training/stages.py": "lists the stages; what a stage depends on is in the key",
+    "training/storage.py": "keeps what was made",
+}
+LIBRARIES_APART = {
+    "dagster": "carries a run; no content passes through it",
+    "dagster_dbt": "starts dbt, whose version is in the key",
+    "pydantic": "refuses wrong values and changes none",
+}
+# Steps whose work neither `run` nor a stage names.
+ENTRY = {"warehouse": "assets.warehouse.definitions", "contracts": "assets.checks.definitions"}
+
+
+@dataclass
+class Reached:
+    """Files of ours by the way that leads there, and libraries by the file that imports them."""
+
+    files: dict[str, str]
+    libraries: dict[str, str]
+
+
+def entry_module(step: Step) -> str:
+    if step.stage is not None:
+        return STAGES[step.stage].module
+    return ENTRY[step.name] if step.run is None else step.run.__module__
+
+
+def module_file(module: str) -> Path | None:
+    path = ROOT / module.replace(".", "/")
+    return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
+
+
+def imports(file: Path) -> Iterator[str]:
+    """Every import, also those inside functions; of `from a import b` both a and a.b."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.module and not node.level, f"{file}: a relative import is not followed"
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def reach(module: str) -> Reached:
+    reached = Reached(files={}, libraries={})
+    todo = [(module, module)]
+    while todo:
+        name, way = todo.pop(0)
+        file = module_file(name)
+        if file is None or (path := file.relative_to(ROOT).as_posix()) in reached.files or path in APART:
+            continue
+        reached.files[path] = way
+        for imported in imports(file):
+            package = imported.split(".")[0]
+            if package in ("training", "assets"):
+                todo.append((imported, f"{way} → {imported}"))
+            elif package not in sys.stdlib_module_names:
+                reached.libraries.setdefault(package, path)
+    return reached
+
+
+def plain(name: str) -> str:
+    return name.lower().replace("_", "-")
+
+
+@pytest.mark.parametrize("step", CHAIN, ids=lambda step: step.name)
+def test_every_module_that_a_step_reaches_is_in_its_sources(step: Step) -> None:
+    files = {path: way for path, way in reach(entry_module(step)).files.items() if not path.endswith("__init__.py")}
+    assert files, f"{step.name}: nothing was followed"
+    left_out = {p: way for p, way in files.items() if not any(p == s or p.startswith(f"{s}/") for s in step.sources)}
+    assert not left_out, f"{step.name}: in none of its sources, yet reached by its work: {left_out}"
+
+
+@pytest.mark.parametrize("step", CHAIN, ids=lambda step: step.name)
+def test_every_library_that_a_step_imports_is_in_its_key(step: Step) -> None:
+    distributions = packages_distributions()
+    named = {plain(library) for library in step.libraries}
+    for package, file in reach(entry_module(step)).libraries.items():
+        if package not in LIBRARIES_APART:
+            possible = {plain(name) for name in distributions.get(package, [package])}
+            assert possible & named, f"{step.name}: {file} imports {package}, whose version is not in its key"
+
+
+def test_what_is_left_apart_exists() -> None:
+    assert [path for path in APART if not (ROOT / path).is_file()] == []
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the project that skip keys are taken of."""
+    for folder in ("assets", "training", "dbt_project"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__", "target", "logs"))
+    shutil.copy(ROOT / "README.md", tmp_path)
+    monkeypatch.setattr(training.stages, "ROOT", tmp_path)
+    training.stages.source_hash.cache_clear()
+    return tmp_path
+
+
+def keys() -> dict[str, str]:
+    training.stages.source_hash.cache_clear()
+    made = {step.name: step.key({"a": 1}, {"in": ArtifactRef(name="x", digest="1")}) for step in CHAIN}
+    training.stages.source_hash.cache_clear()
+    return made
+
+
+def changed_by(file: Path, text: str) -> set[str]:
+    before = keys()
+    file.write_text(file.read_text(encoding="utf-8") + text, encoding="utf-8")
+    after = keys()
+    return {name for name in before if before[name] != after[name]}
+
+
+def test_an_edited_readme_or_config_changes_no_key(tree: Path) -> None:
+    assert changed_by(tree / "README.md", "\nMore.\n") == set()
+    assert changed_by(tree / "assets/corpus/README.md", "\nMore.\n") == set()
+    # Its values count, as the resolved config that is in the key beside the sources.
+    assert changed_by(tree / "training/configs/policy/local.yaml", "\n# A word.\n") == set()
+
+
+@pytest.mark.parametrize(
+    ("file", "steps"),
+    [
+        ("training/policy/train.py", {"policy"}),
+        ("training/base_model/random_model.py", {"base_model"}),
+        ("training/generation/rollouts.py", {"policy", "base_rollouts", "policy_rollouts"}),
+        ("training/benchmark/policy_stage.py", {"reward_model_benchmark", "policy_benchmark"}),
+        ("assets/reports/report.css", {"report"}),
+        ("assets/checks/suites.py", {"contracts"}),
+        ("dbt_project/models/marts/criteria.sql", {"warehouse"}),
+    ],
+)
+def test_an_edited_source_changes_the_keys_of_what_is_made_with_it_and_no_other(file: str, steps: set[str], tree: Path) -> None:
+    assert changed_by(tree / file, "\n") == steps
+
+
+def test_library_versions_and_inputs_and_config_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    step = next(step for step in CHAIN if step.name == "report")
+    ref, other = ArtifactRef(name="x", digest="1"), ArtifactRef(name="x", digest="2")
+    before = step.key({"a": 1}, {"in": ref})
+    assert step.key({"a": 1}, {"in": ref}) == before
+    assert step.key({"a": 2}, {"in": ref}) != before
+    assert step.key({"a": 1}, {"in": other}) != before
+    monkeypatch.setattr(training.stages, "version", lambda name: "0" if name == "duckdb" else "1")
+    first = step.key({"a": 1}, {"in": ref})
+    monkeypatch.setattr(training.stages, "version", lambda name: "2" if name == "duckdb" else "1")
+    assert step.key({"a": 1}, {"in": ref}) != first

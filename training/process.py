@@ -1,0 +1,42 @@
+"""How a stage's process ends when it is told to, or when nobody is left who wants its result.
+
+What belongs here: signals and the pipe to the orchestrator. Windows is not supported, as nowhere in this project.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from typing import NoReturn
+
+
+def unwind_on_sigterm() -> None:
+    """Makes SIGTERM an exception, so that temporary folders are removed on the way out."""
+    signal.signal(signal.SIGTERM, _unwind)
+
+
+def end_with_stdin(grace_seconds: float = 10.0) -> None:
+    """Ends this process and its group once standard input is at its end.
+
+    The orchestrator holds the other end and never writes: the end comes when it dies, however it dies. A pipe, and not the
+    kernel's signal on a parent's death: that one comes when the *thread* that started the child ends, and on Linux only.
+
+    Args:
+        grace_seconds: time to unwind after SIGTERM before the whole group is killed.
+    """
+    threading.Thread(target=_watch, args=(sys.stdin.fileno(), grace_seconds), daemon=True).start()
+
+
+def _unwind(number: int, frame: object) -> NoReturn:
+    sys.exit(128 + number)
+
+
+def _watch(descriptor: int, grace_seconds: float) -> None:
+    while os.read(descriptor, 4096):
+        continue
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(grace_seconds)
+    os.killpg(os.getpgrp(), signal.SIGKILL)

@@ -1,0 +1,50 @@
+"""Answers of a language model kept on disk, so that a run that was cut short goes on and pays for nothing twice.
+
+What belongs here: what a prompt is, and the file of answers. Asking is `endpoint.py`'s.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Prompt(NamedTuple):
+    """What the model is told to do, and what with."""
+
+    system: str
+    user: str
+
+
+class ReplyCache:
+    """Answers by model and hash of the prompt, in an SQLite file: a run that was cut short goes on where it was."""
+
+    def __init__(self, path: Path) -> None:
+        self._database = sqlite3.connect(path)
+        self._database.execute(
+            "create table if not exists replies (model text, prompt_hash text, reply text, primary key (model, prompt_hash))"
+        )
+
+    def get(self, model: str, prompt: Prompt) -> str | None:
+        """The answer that was given before, if any."""
+        row = self._database.execute(
+            "select reply from replies where model = ? and prompt_hash = ?", (model, prompt_hash(prompt))
+        ).fetchone()
+        return None if row is None else str(row[0])
+
+    def put(self, model: str, prompt: Prompt, reply: str) -> None:
+        """Keeps an answer, on disk when this returns."""
+        with self._database:
+            self._database.execute("insert or replace into replies values (?, ?, ?)", (model, prompt_hash(prompt), reply))
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._database.close()
+
+
+def prompt_hash(prompt: Prompt) -> str:
+    """sha256 over both parts of a prompt."""
+    return hashlib.sha256(json.dumps(prompt, ensure_ascii=False).encode()).hexdigest()

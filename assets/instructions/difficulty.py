@@ -16,9 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, model_validator
 
-from assets.instructions.difficulty_endpoint import EndpointScorer
 from assets.instructions.difficulty_local import LocalScorer
-from assets.instructions.endpoint import EndpointConfig
+from assets.instructions.endpoint_config import EndpointConfig
 from training.config import StrictConfig
 
 SCHEMA = pa.schema([("instruction_id", pa.string()), ("difficulty", pa.float64()), ("difficulty_scorer", pa.string())])
@@ -83,6 +82,8 @@ def make_scorers(config: DifficultyConfig, *, cache: Path) -> list[Scorer]:
     made: list[Scorer] = []
     for name in config.scorers:
         if name == "endpoint" and config.endpoint is not None:
+            from assets.instructions.difficulty_endpoint import EndpointScorer
+
             made.append(EndpointScorer(config.endpoint, cache=cache))
         else:
             made.append(SourceScorer() if name == "source" else LocalScorer())

@@ -12,74 +12,36 @@ from __future__ import annotations
 
 import os
 import random
-import time
+import re
+import threading
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Literal
 
 import httpx
-from pydantic import ConfigDict, Field, field_validator
 
 from assets.instructions.endpoint_cache import Prompt, ReplyCache
-from training.config import StrictConfig
+from assets.instructions.endpoint_config import EndpointConfig
 
 Outcome = Literal["cached", "answered", "malformed", "refused", "unanswered"]
 # 408 and 425 ask for a repetition as 429 does; 409 is how some servers say that a model is loading.
 _RETRIED = frozenset({408, 409, 425, 429})
 # The prompt's own fault (too long, filtered): others may go through.
 _REFUSED = frozenset({400, 413, 422})
-_LONGEST_WAIT = 60.0
+_LONGEST_BACKOFF, _LONGEST_RETRY_AFTER = 60.0, 600.0
+_HEADER_TEXT = re.compile(r"[!-~]+")
 # Prompts in flight per worker, so that no worker waits for the slowest.
 _WINDOW = 4
 
 
 class EndpointError(RuntimeError):
     """The endpoint cannot be used; one line that says what to change."""
-
-
-class EndpointConfig(StrictConfig):
-    """An OpenAI-compatible chat endpoint.
-
-    Attributes:
-        base_url: address up to the version, such as http://127.0.0.1:8000/v1; without user or password.
-        model: name of the model there.
-        key_variable: environment variable that holds the key; None: no key is sent.
-        concurrency: requests at once, 1 to 64.
-        timeout_seconds: longest silence of the server.
-        attempts: tries per prompt, 1 to 10.
-        backoff_seconds: wait after the first failed try; doubles each time, at most a minute, and Retry-After is kept to.
-        max_tokens: longest answer.
-        give_up_after: prompts in a row without an answer after which the endpoint counts as gone.
-    """
-
-    model_config = ConfigDict(hide_input_in_errors=True)
-
-    base_url: str
-    model: str = Field(min_length=1)
-    key_variable: str | None = None
-    concurrency: int = Field(default=8, ge=1, le=64)
-    timeout_seconds: float = Field(default=60.0, gt=0)
-    attempts: int = Field(default=5, ge=1, le=10)
-    backoff_seconds: float = Field(default=1.0, ge=0)
-    max_tokens: int = Field(default=32, ge=1)
-    give_up_after: int = Field(default=20, ge=1)
-
-    @field_validator("base_url")
-    @classmethod
-    def _plain_http(cls, url: str) -> str:
-        try:
-            parsed = httpx.URL(url)
-        except httpx.InvalidURL as error:
-            raise ValueError("base_url is no URL; write http(s)://host[:port]/v1") from error
-        if parsed.scheme not in ("http", "https") or not parsed.host or parsed.userinfo:
-            raise ValueError(
-                "base_url must be http(s)://host[:port]/v1, without user or password (name a key_variable instead)"
-            )
-        return url.rstrip("/")
 
 
 @dataclass(kw_only=True)
@@ -103,42 +65,48 @@ def ask(prompts: Sequence[Prompt], *, config: EndpointConfig, cache: Path) -> Re
     """
     replies = Replies()
     failed = 0
-    with closing(ReplyCache(cache)) as kept, closing(_Asker(config)) as asker:
-        for prompt, future in _in_flight(prompts, asker, kept):
+    # Closed in this order: no new prompt goes out, the workers stop waiting, the client and the cache follow.
+    with (
+        closing(ReplyCache(cache)) as kept,
+        closing(_Asker(config)) as asker,
+        closing(_in_flight(prompts, asker, kept)) as flow,
+    ):
+        for prompt, future in flow:
             if isinstance(future, str):
                 replies.texts.append(future)
                 replies.outcomes["cached"] += 1
                 continue
             outcome, text = future.result()
-            failed = 0 if outcome in ("answered", "malformed") else failed + 1
+            failed = 0 if outcome == "answered" else failed + 1
             if text is not None:
-                kept.put(config.model, prompt, text)
+                kept.put(config, prompt, text)
             replies.texts.append(text)
             replies.outcomes[outcome] += 1
             if failed >= config.give_up_after:
                 raise EndpointError(
-                    f"endpoint {_host(config)} left {failed} prompts in a row without an answer, after {len(replies.texts)} of"
-                    f" {len(prompts)}; what it did answer is kept: mend it and start again"
+                    f"endpoint {config.host} left {failed} prompts in a row without a usable reply ({outcome}), after"
+                    f" {len(replies.texts)} of {len(prompts)}; what it did answer is kept: mend it and start again"
                 )
     return replies
 
 
 def _in_flight(
     prompts: Sequence[Prompt], asker: _Asker, cache: ReplyCache
-) -> Iterator[tuple[Prompt, str | Future[tuple[Outcome, str | None]]]]:
+) -> Generator[tuple[Prompt, str | Future[tuple[Outcome, str | None]]]]:
     """Prompts in their order with the cached answer or the one that is on its way; a window of them at a time."""
     waiting: deque[tuple[Prompt, str | Future[tuple[Outcome, str | None]]]] = deque()
-    model, workers = asker.config.model, asker.config.concurrency
+    workers = asker.config.concurrency
     pool = ThreadPoolExecutor(workers)
     try:
         for prompt in prompts:
-            known = cache.get(model, prompt)
+            known = cache.get(asker.config, prompt)
             waiting.append((prompt, pool.submit(asker.ask, prompt) if known is None else known))
             if len(waiting) >= _WINDOW * workers:
                 yield waiting.popleft()
         while waiting:
             yield waiting.popleft()
     finally:
+        asker.stop.set()
         pool.shutdown(cancel_futures=True)
 
 
@@ -150,9 +118,12 @@ class _Asker:
         if config.key_variable is not None:
             key = os.environ.get(config.key_variable, "")
             if not key:
-                raise EndpointError(f"the key of endpoint {_host(config)} is missing: set the variable {config.key_variable}")
+                raise EndpointError(f"the key of endpoint {config.host} is missing: set the variable {config.key_variable}")
+            if not _HEADER_TEXT.fullmatch(key):
+                raise EndpointError(f"the key in the variable {config.key_variable} holds a character that no header may hold")
             headers["Authorization"] = f"Bearer {key}"
         self.config = config
+        self.stop = threading.Event()
         self._client = httpx.Client(
             headers=headers,
             timeout=config.timeout_seconds,
@@ -165,6 +136,8 @@ class _Asker:
     def ask(self, prompt: Prompt) -> tuple[Outcome, str | None]:
         """One prompt, tried until it is answered or refused, or tries run out."""
         for attempt in range(self.config.attempts):
+            if self.stop.is_set():
+                break
             retry_after = 0.0
             try:
                 response = self._client.post(f"{self.config.base_url}/chat/completions", json=self._body(prompt))
@@ -179,14 +152,16 @@ class _Asker:
                     return "refused", None
                 if response.status_code not in _RETRIED and response.status_code < 500:
                     raise EndpointError(
-                        f"endpoint {_host(self.config)} answers HTTP {response.status_code} for model"
+                        f"endpoint {self.config.host} answers HTTP {response.status_code} for model"
                         f" {self.config.model!r}: check base_url, model and key_variable"
                     )
                 retry_after = _seconds(response.headers.get("Retry-After", ""))
+            if retry_after > _LONGEST_RETRY_AFTER:
+                break
             if attempt + 1 < self.config.attempts:
                 # Half to one and a half times as long, so that the workers don't come back all at once.
                 backoff = self.config.backoff_seconds * 2**attempt * random.uniform(0.5, 1.5)
-                time.sleep(min(max(backoff, retry_after), _LONGEST_WAIT))
+                self.stop.wait(max(min(backoff, _LONGEST_BACKOFF), retry_after))
         return "unanswered", None
 
     def _body(self, prompt: Prompt) -> dict[str, object]:
@@ -208,8 +183,12 @@ def _content(response: httpx.Response) -> str | None:
 
 
 def _seconds(header: str) -> float:
-    return float(header) if header.isdigit() else 0.0
-
-
-def _host(config: EndpointConfig) -> str:
-    return httpx.URL(config.base_url).host
+    """What a Retry-After asks for: seconds, or a date; 0 if it is neither."""
+    if header.isascii() and header.isdecimal():
+        return float(header)
+    try:
+        until = parsedate_to_datetime(header)
+    except ValueError:
+        return 0.0
+    # A date without a zone is meant in UTC.
+    return max(0.0, (until.replace(tzinfo=until.tzinfo or UTC) - datetime.now(UTC)).total_seconds())

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import socket
+import time
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +10,9 @@ import pytest
 from chat_server import Answer, chat_server
 from pydantic import ValidationError
 
-from assets.instructions.endpoint import EndpointConfig, EndpointError, ask
+from assets.instructions.endpoint import EndpointError, ask
 from assets.instructions.endpoint_cache import Prompt, ReplyCache, prompt_hash
+from assets.instructions.endpoint_config import EndpointConfig
 
 PROMPTS = [Prompt("rate", f"question {number}") for number in range(6)]
 
@@ -56,8 +59,6 @@ def test_a_busy_or_broken_server_is_asked_again(tmp_path: Path, status: int) -> 
 
 
 def test_retry_after_is_kept_to(tmp_path: Path) -> None:
-    import time
-
     def script(body: dict[str, Any], tries: int) -> Answer:
         return Answer("7") if tries else Answer(status=429, raw=b"", headers=(("Retry-After", "1"),))
 
@@ -65,6 +66,70 @@ def test_retry_after_is_kept_to(tmp_path: Path) -> None:
         start = time.monotonic()
         ask(PROMPTS[:1], config=config(seen.base_url), cache=tmp_path / "cache")
     assert time.monotonic() - start >= 1.0
+
+
+def test_a_retry_after_that_is_a_date_is_kept_to(tmp_path: Path) -> None:
+    def script(body: dict[str, Any], tries: int) -> Answer:
+        # Whole seconds: two ahead is at least one.
+        return (
+            Answer("7")
+            if tries
+            else Answer(status=503, raw=b"", headers=(("Retry-After", formatdate(time.time() + 2, usegmt=True)),))
+        )
+
+    with chat_server(script) as seen:
+        start = time.monotonic()
+        assert ask(PROMPTS[:1], config=config(seen.base_url), cache=tmp_path / "cache").texts == ["7"]
+    assert time.monotonic() - start >= 0.9
+
+
+@pytest.mark.parametrize("header", ["soon", "-5", "\u00b2", "Mon, 99 Foo 2026"])
+def test_a_retry_after_that_says_nothing_is_no_reason_to_stop(tmp_path: Path, header: str) -> None:
+    def script(body: dict[str, Any], tries: int) -> Answer:
+        return Answer("7") if tries else Answer(status=429, raw=b"", headers=(("Retry-After", header),))
+
+    with chat_server(script) as seen:
+        assert ask(PROMPTS[:1], config=config(seen.base_url), cache=tmp_path / "cache").texts == ["7"]
+
+
+def test_a_server_that_asks_for_hours_leaves_the_prompt_unanswered(tmp_path: Path) -> None:
+    with chat_server(lambda body, tries: Answer(status=429, raw=b"", headers=(("Retry-After", "7200"),))) as seen:
+        replies = ask(PROMPTS[:1], config=config(seen.base_url), cache=tmp_path / "cache")
+    assert (replies.texts, len(seen.bodies)) == ([None], 1)
+
+
+def test_giving_up_does_not_wait_for_the_workers(tmp_path: Path) -> None:
+    """One prompt is told to come back in a minute while another meets a wrong key: the error does not wait for it."""
+
+    def script(body: dict[str, Any], tries: int) -> Answer:
+        if user(body) == "question 0":
+            return Answer(status=401, raw=b"", after=0.2)
+        return Answer(status=429, raw=b"", headers=(("Retry-After", "60"),))
+
+    with chat_server(script) as seen:
+        start = time.monotonic()
+        with pytest.raises(EndpointError, match="HTTP 401"):
+            ask(PROMPTS, config=config(seen.base_url, concurrency=4), cache=tmp_path / "cache")
+        assert time.monotonic() - start < 10
+        sent = len(seen.bodies)
+        time.sleep(0.2)
+        assert len(seen.bodies) == sent
+
+
+def test_a_server_that_is_no_chat_server_is_an_error_and_not_a_column_of_unknowns(tmp_path: Path) -> None:
+    with chat_server(lambda body, tries: Answer(raw=b"{}")) as seen:
+        with pytest.raises(EndpointError, match=r"3 prompts in a row without a usable reply \(malformed\)"):
+            ask(PROMPTS, config=config(seen.base_url, give_up_after=3), cache=tmp_path / "cache")
+
+
+@pytest.mark.parametrize("key", ["s3cret\n", "s3cr\u00e9t", "s3 cret"])
+def test_a_key_that_no_header_can_hold_is_named_and_not_shown(
+    tmp_path: Path, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEST_KEY", key)
+    with pytest.raises(EndpointError, match="TEST_KEY holds a character") as raised:
+        ask(PROMPTS, config=config("http://127.0.0.1:9/v1", key_variable="TEST_KEY"), cache=tmp_path / "cache")
+    assert "s3" not in str(raised.value)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +161,10 @@ def test_a_run_cut_short_goes_on_from_its_cache(tmp_path: Path) -> None:
     def dies(body: dict[str, Any], tries: int) -> Answer:
         return Answer("5") if int(user(body)[-1]) < 3 else Answer(status=503, raw=b"")
 
-    with chat_server(dies) as seen, pytest.raises(EndpointError, match=r"2 prompts in a row .* after 5 of 6"):
+    with (
+        chat_server(dies) as seen,
+        pytest.raises(EndpointError, match=r"2 prompts in a row without a usable reply \(unanswered\), after 5 of 6"),
+    ):
         ask(PROMPTS, config=config(seen.base_url, give_up_after=2, concurrency=1), cache=tmp_path / "cache")
     with chat_server(lambda body, tries: Answer("6")) as seen:
         replies = ask(PROMPTS, config=config(seen.base_url), cache=tmp_path / "cache")
@@ -135,11 +203,14 @@ def test_a_server_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}/v1"
-        with pytest.raises(EndpointError, match="without an answer"):
+        with pytest.raises(EndpointError, match="without a usable reply"):
             ask(PROMPTS, config=config(url, give_up_after=2, attempts=1), cache=tmp_path / "cache")
 
 
-@pytest.mark.parametrize("url", ["ftp://host/v1", "host/v1", "http://user:hidden@host/v1", "http://", "http://host:port/v1"])
+@pytest.mark.parametrize(
+    "url",
+    ["ftp://host/v1", "host/v1", "http://user:hidden@host/v1", "http://", "http://host:port/v1", "http://host/v1?key=hidden"],
+)
 def test_addresses_that_will_not_do_are_refused_without_being_repeated(url: str) -> None:
     with pytest.raises(ValidationError) as raised:
         EndpointConfig(base_url=url, model="m")
@@ -148,8 +219,11 @@ def test_addresses_that_will_not_do_are_refused_without_being_repeated(url: str)
 
 def test_the_cache_is_on_disk_when_put_returns(tmp_path: Path) -> None:
     first, second = ReplyCache(tmp_path / "cache"), ReplyCache(tmp_path / "cache")
-    first.put("m", PROMPTS[0], "8")
-    assert second.get("m", PROMPTS[0]) == "8"
-    assert second.get("m", PROMPTS[1]) is None
+    asked = config("http://127.0.0.1:9/v1")
+    first.put(asked, PROMPTS[0], "8")
+    assert second.get(asked, PROMPTS[0]) == "8"
+    assert second.get(asked, PROMPTS[1]) is None
+    # An answer that was cut off at fewer tokens is not the answer of a longer limit.
+    assert second.get(config("http://127.0.0.1:9/v1", max_tokens=64), PROMPTS[0]) is None
     first.close()
     second.close()

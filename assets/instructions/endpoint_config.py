@@ -37,7 +37,7 @@ class EndpointConfig(StrictConfig):
     timeout_seconds: float = Field(default=60.0, gt=0)
     attempts: int = Field(default=5, ge=1, le=10)
     backoff_seconds: float = Field(default=1.0, ge=0)
-    max_tokens: int = Field(default=32, ge=1)
+    max_tokens: int = Field(default=128, ge=1)
     give_up_after: int = Field(default=20, ge=1)
 
     @field_validator("base_url")

@@ -114,4 +114,5 @@ def _directions(rows: FloatArray, number: int) -> FloatArray:
 
 def _without(rows: FloatArray, directions: FloatArray) -> FloatArray:
     """Rows with some orthonormal directions taken out, of unit length again."""
-    return (rows - (rows @ directions.T) @ directions) * _stretch(rows, directions)
+    left = (rows - (rows @ directions.T) @ directions) * _stretch(rows, directions)
+    return left.astype(np.float32, copy=False)

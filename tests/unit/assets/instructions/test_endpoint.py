@@ -117,9 +117,9 @@ def test_giving_up_does_not_wait_for_the_workers(tmp_path: Path) -> None:
 
 
 def test_a_server_that_is_no_chat_server_is_an_error_and_not_a_column_of_unknowns(tmp_path: Path) -> None:
-    with chat_server(lambda body, tries: Answer(raw=b"{}")) as seen:
-        with pytest.raises(EndpointError, match=r"3 prompts in a row without a usable reply \(malformed\)"):
-            ask(PROMPTS, config=config(seen.base_url, give_up_after=3), cache=tmp_path / "cache")
+    message = r"3 prompts in a row without a usable reply \(malformed\)"
+    with chat_server(lambda body, tries: Answer(raw=b"{}")) as seen, pytest.raises(EndpointError, match=message):
+        ask(PROMPTS, config=config(seen.base_url, give_up_after=3), cache=tmp_path / "cache")
 
 
 @pytest.mark.parametrize("key", ["s3cret\n", "s3cr\u00e9t", "s3 cret"])

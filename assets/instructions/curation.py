@@ -115,7 +115,7 @@ def curate(
         }.items():
             connection.register(name, table)
         parameters = {"exempt": sorted(exempt), "low": band.low, "high": band.high, "keep_unknown": band.unknown == "keep"}
-        found: pa.Table = connection.execute(_QUERY, parameters).to_arrow_table()
+        found: pa.Table = connection.sql(_QUERY, params=parameters).to_arrow_table()
     finally:
         connection.close()
     if found.num_rows != instructions.num_rows:

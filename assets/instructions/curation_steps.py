@@ -18,11 +18,12 @@ import pyarrow.parquet as pq
 from assets.instructions.config import BandConfig
 from assets.instructions.curation_config import curation_config
 from assets.instructions.difficulty import DifficultyConfig, make_scorers, score_difficulty
+from assets.instructions.difficulty_agreement import agreement_with_sources
 from assets.instructions.taxonomy import TaxonomyConfig
 from assets.steps import Metadata, Settings, Step, StepRun
 
 GROUP = "curation"
-ACCURACY = "accuracy.json"
+ACCURACY, AGREEMENT = "accuracy.json", "agreement.json"
 _CONFIG = ("assets/instructions/curation_config.py", "assets/instructions/config.py", "assets/instructions/curation_steps.py")
 _ENDPOINT = tuple(f"assets/instructions/{name}.py" for name in ("endpoint", "endpoint_cache", "endpoint_config"))
 _NAMES = ("assets/instructions/taxonomy_names.py", "dbt_project/seeds")
@@ -38,6 +39,10 @@ def _write(run: StepRun, asset: str, table: pa.Table) -> None:
     pq.write_table(table, run.outputs[asset] / f"{asset}.parquet", compression="zstd")
 
 
+def _write_json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False), encoding="utf-8")
+
+
 def _cache(settings: Settings) -> Path:
     """The answers of language models: kept beside the store, since they are no artifact but what was paid for."""
     settings.home.mkdir(parents=True, exist_ok=True)
@@ -47,9 +52,14 @@ def _cache(settings: Settings) -> Path:
 def _difficulty(run: StepRun) -> dict[str, Metadata]:
     config = DifficultyConfig.model_validate(run.config)
     scorers = make_scorers(config, cache=_cache(run.settings))
-    found = score_difficulty(read_asset(run, "raw_instructions", ["instruction_id", "text", "difficulty"]), scorers)
+    instructions = read_asset(run, "raw_instructions", ["instruction_id", "source", "text", "difficulty"])
+    found = score_difficulty(instructions, scorers)
     _write(run, "instruction_difficulty", found.table)
-    return {"instruction_difficulty": {f"scored by {name}": number for name, number in found.counts.items()}}
+    agreement = agreement_with_sources(instructions)
+    _write_json(run.outputs["instruction_difficulty"] / AGREEMENT, agreement)
+    metadata: Metadata = {f"scored by {name}": number for name, number in found.counts.items()}
+    metadata |= {f"rank correlation {row['source']}": round(row["rho"], 3) for row in agreement if row["rho"] is not None}
+    return {"instruction_difficulty": metadata}
 
 
 def _taxonomy(run: StepRun) -> dict[str, Metadata]:
@@ -69,8 +79,7 @@ def _taxonomy(run: StepRun) -> dict[str, Metadata]:
     found = classify(instructions, taxonomy=names, config=config, embed=embed, cache=_cache(run.settings))
     _write(run, "instruction_taxonomy", found.table)
     accuracy = measure_accuracy(instructions, found.table, taxonomy=names, labels=load_source_labels())
-    text = json.dumps(accuracy, indent=1, ensure_ascii=False, allow_nan=False)
-    (run.outputs["instruction_taxonomy"] / ACCURACY).write_text(text, encoding="utf-8")
+    _write_json(run.outputs["instruction_taxonomy"] / ACCURACY, accuracy)
     metadata: Metadata = {"rows": found.table.num_rows, **{f"replies {key}": n for key, n in sorted(found.outcomes.items())}}
     for what in ("category", "specialty"):
         metadata[f"{what} unknown"] = found.table.column(what).null_count
@@ -117,9 +126,12 @@ DIFFICULTY = Step(
     sources=(
         *_CONFIG,
         *_ENDPOINT,
-        *(f"assets/instructions/{name}.py" for name in ("difficulty", "difficulty_local", "difficulty_endpoint")),
+        *(
+            f"assets/instructions/{name}.py"
+            for name in ("difficulty", "difficulty_agreement", "difficulty_local", "difficulty_endpoint")
+        ),
     ),
-    libraries=("pyarrow", "numpy"),
+    libraries=("pyarrow", "numpy", "scipy"),
     seconds=2,
     descriptions={
         "instruction_difficulty": "Difficulty, 0 to 10, of every instruction and who scored it; null where nobody could."

@@ -74,6 +74,18 @@ def test_a_label_says_what_its_parts_agree_on(label: str, decided: Decided) -> N
     assert decide("medquad", label, load_source_labels()) == decided
 
 
+@pytest.mark.parametrize(
+    ("subject", "decided"),
+    [
+        ("Skin", Decided(None, "dermatology")),
+        ("Social & Preventive Medicine", Decided("prevention_and_screening", None)),
+        ("Biochemistry", Decided(None, None)),
+    ],
+)
+def test_subjects_of_medmcqa(subject: str, decided: Decided) -> None:
+    assert decide("medmcqa", subject, load_source_labels()) == decided
+
+
 def test_a_label_of_another_source_decides_nothing() -> None:
     assert decide("medqa", "CancerGov", load_source_labels()) == Decided(None, None)
 

@@ -1,7 +1,8 @@
 """The data card: what the sources gave, what was kept and why, as one self-contained page and as JSON.
 
-What belongs here: putting counts into tables and words. Counting is `data_card_counts.py`'s; measuring the quality of a step
-is that step's. Plain functions: no dagster, no store, no clock, so the same tables give the same bytes.
+What belongs here: putting counts into tables and words. Counting is `data_card_counts.py`'s, tables `data_card_tables.py`'s;
+measuring the quality of a step is that step's. Plain functions: no dagster, no store, no clock, so the same tables give the
+same bytes.
 """
 
 from __future__ import annotations
@@ -9,14 +10,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from assets.instructions.config import BandConfig
+from assets.instructions.difficulty_local import FORMULA, NAME
+from assets.reports.data_card_plots import funnel, lengths, specialties
+from assets.reports.data_card_tables import card_tables
 from assets.reports.figures import Row
-from assets.reports.plots import Plot, funnel
 from assets.reports.render import environment
-from assets.reports.tables import Table, count_table, plain_table, text_cells
 
 Counts = Mapping[str, Sequence[Row]]
-FUNNEL_STEPS = ("read", "accepted", "after exact duplicates", "after near duplicates", "kept")
+FUNNEL_STEPS = ("read", "accepted", "not an exact repeat", "not a near repeat", "kept")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,19 +29,23 @@ class DataCardInputs:
 
     Attributes:
         counts: see `data_card_counts.count_data`.
-        quality: measured figures of the curation steps: `duplicates`, `taxonomy`, each a list of rows to show, and notes.
-        personal_data_action: what the screening did: mask, quarantine or report.
-        difficulty_note: how difficulty was scored and which band was kept, in a sentence.
+        band: the difficulties that were kept.
+        scorers: who was asked for difficulties, in that order.
+        agreement: see `difficulty_agreement.agreement_with_sources`.
+        accuracy: see `taxonomy_accuracy.measure_accuracy`.
+        contamination: passed, held_out and training (instructions compared), exact and semantic (contacts), threshold.
     """
 
     counts: Counts
-    quality: Mapping[str, Sequence[Row]]
-    personal_data_action: str
-    difficulty_note: str
+    band: BandConfig
+    scorers: Sequence[str]
+    agreement: Sequence[Row]
+    accuracy: Sequence[Row]
+    contamination: Mapping[str, Any]
 
 
 def funnel_steps(rows: Sequence[Row]) -> dict[str, list[int]]:
-    """Source → instructions left after each of FUNNEL_STEPS.
+    """Source → questions left after each of FUNNEL_STEPS.
 
     >>> funnel_steps([{"source": "a", "read": 9, "accepted": 8, "exact_duplicates": 2, "near_duplicates": 1, "kept": 3}])
     {'a': [9, 8, 6, 5, 3]}
@@ -56,6 +64,7 @@ def render_data_card(inputs: DataCardInputs) -> dict[str, str]:
         File name → content: data_card.html, data_card.json.
     """
     counts = inputs.counts
+    formula = FORMULA if "local" in inputs.scorers else None
     page = (
         environment()
         .get_template("data_card.html.j2")
@@ -64,17 +73,29 @@ def render_data_card(inputs: DataCardInputs) -> dict[str, str]:
             kept=sum(row["kept"] for row in counts["funnel"]),
             sources=counts["sources"],
             restricted=[row["source"] for row in counts["sources"] if not row["commercial_use"]],
-            personal_data_action=inputs.personal_data_action,
-            difficulty_note=inputs.difficulty_note,
-            funnel_plot=_funnel_plot(counts["funnel"]),
-            **_tables(counts, inputs.quality),
+            terms=[row["source"] for row in counts["sources"] if row["provider_terms"]],
+            with_rubrics=[row["source"] for row in counts["sources"] if row["brings_rubrics"]],
+            band=inputs.band,
+            scorers=inputs.scorers,
+            scorer_name=NAME,
+            formula=formula,
+            contamination=inputs.contamination,
+            funnel_plot=funnel(FUNNEL_STEPS, funnel_steps(counts["funnel"])),
+            lengths_plot=lengths(counts["length_bins"]),
+            specialties_plot=specialties(counts["specialties"]),
+            **card_tables(counts, accuracy=inputs.accuracy, agreement=inputs.agreement),
         )
     )
     plain = {
         "counts": {name: list(rows) for name, rows in counts.items()},
-        "quality": {name: list(rows) for name, rows in inputs.quality.items()},
-        "personal_data_action": inputs.personal_data_action,
-        "difficulty": inputs.difficulty_note,
+        "difficulty": {
+            "band": inputs.band.model_dump(),
+            "scorers": list(inputs.scorers),
+            "formulas": {NAME: formula} if formula else {},
+            "agreement": list(inputs.agreement),
+        },
+        "taxonomy_accuracy": list(inputs.accuracy),
+        "contamination": dict(inputs.contamination),
     }
     return {
         "data_card.html": page,
@@ -84,68 +105,13 @@ def render_data_card(inputs: DataCardInputs) -> dict[str, str]:
 
 def data_headline(counts: Counts) -> str:
     """The funnel as plain text, one line per source, for a terminal."""
-    heads = ("source", "read", "set aside", "exact dup.", "near dup.", "off band", "no score", "kept")
-    names = ("read", "quarantined", "exact_duplicates", "near_duplicates", "outside_band", "difficulty_unknown", "kept")
-    lines = [f"{heads[0]:<24}" + "".join(f"{head:>12}" for head in heads[1:])]
-    totals = dict.fromkeys(names, 0)
+    heads = ("source", "read", "set aside", "exact rep.", "near rep.", "too easy", "too hard", "no score", "kept")
+    names = ("read", "quarantined", "exact_duplicates", "near_duplicates", "too_easy", "too_hard", "difficulty_unknown", "kept")
+    width = max([24, *(len(row["source"]) + 1 for row in counts["funnel"])])
+    lines = [f"{heads[0]:<{width}}" + "".join(f"{head:>12}" for head in heads[1:])]
     for row in counts["funnel"]:
-        lines.append(f"{row['source']:<24}" + "".join(f"{row[name]:>12,}" for name in names))
-        totals = {name: totals[name] + row[name] for name in names}
+        lines.append(f"{row['source']:<{width}}" + "".join(f"{row[name]:>12,}" for name in names))
     if len(counts["funnel"]) > 1:
-        lines.append(f"{'all':<24}" + "".join(f"{totals[name]:>12,}" for name in names))
+        totals = (sum(row[name] for row in counts["funnel"]) for name in names)
+        lines.append(f"{'all':<{width}}" + "".join(f"{total:>12,}" for total in totals))
     return "\n".join(lines)
-
-
-def _funnel_plot(rows: Sequence[Row]) -> Plot:
-    return funnel(FUNNEL_STEPS, funnel_steps(rows))
-
-
-def _tables(counts: Counts, quality: Mapping[str, Sequence[Row]]) -> dict[str, Table | None]:
-    def counted(name: str, caption: str, *, down: str, across: str) -> Table | None:
-        return count_table(caption, counts[name], down=down, across=across) if counts[name] else None
-
-    def measured(name: str, caption: str, note: str = "") -> Table | None:
-        return plain_table(caption, quality[name], note=note) if quality.get(name) else None
-
-    return {
-        "funnel": plain_table("Questions by source, step by step", counts["funnel"]),
-        "records": plain_table("All records by source and kind", counts["records"]),
-        "lengths": plain_table("Length of the questions kept, in characters", counts["lengths"]),
-        "licences": _licences(counts["sources"]),
-        "quarantine": counted("quarantine", "Records set aside, by reason and source", down="reason", across="source"),
-        "personal_data": counted("personal_data", "Texts with personal data, by kind and source", down="kind", across="source"),
-        "overlaps": counted(
-            "overlaps", "Instructions that repeat another one, by their source and that one's", down="source", across="repeats"
-        ),
-        "duplicate_quality": measured(
-            "duplicates",
-            "How well duplicates are told from near-misses, on labelled pairs",
-            "Pairs written for this project: paraphrases, and near-misses that must not merge (another drug, dose, age …).",
-        ),
-        "difficulty": plain_table("Difficulty of all instructions", counts["difficulty"]) if counts["difficulty"] else None,
-        "categories": plain_table("Instructions kept by category", counts["categories"]),
-        "specialties": plain_table("Instructions kept by specialty", counts["specialties"]),
-        "taxonomy_quality": measured("taxonomy", "Accuracy of the classification, on labelled rows"),
-        "splits": counted("splits", "Instructions kept by source and split", down="source", across="split"),
-        "digests": Table(
-            caption="Content digests",
-            columns=("Source", "sha256"),
-            rows=text_cells([(row["source"], row["content_digest"]) for row in counts["sources"]]),
-        ),
-    }
-
-
-def _licences(sources: Sequence[Row]) -> Table:
-    rows = [
-        (
-            row["source"],
-            row["licence"],
-            "yes" if row["commercial_use"] else "no",
-            row["provider_terms"] or "none",
-            row["citation"],
-            row["home"],
-        )
-        for row in sources
-    ]
-    columns = ("Source", "Licence", "Commercial use", "Provider terms", "Citation", "Home")
-    return Table(caption="Licences as their sources state them", columns=columns, rows=text_cells(rows))

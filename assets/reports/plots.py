@@ -45,7 +45,8 @@ class Plot:
 
 
 @contextmanager
-def _figure(name: str, *, width: float, height: float, panels: int = 1) -> Iterator[tuple[Any, list[Any]]]:
+def drawing(name: str, *, width: float, height: float, panels: int = 1, rows: int = 1) -> Iterator[tuple[Any, list[Any]]]:
+    """A figure of so many inches and its panels, spread evenly over rows; those left over in the last row are blank."""
     # Own canvas and no pyplot: no global state, no window, the same bytes on every run.
     import matplotlib
     from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -54,10 +55,13 @@ def _figure(name: str, *, width: float, height: float, panels: int = 1) -> Itera
     with matplotlib.rc_context({**_RC, "svg.hashsalt": name}):
         figure = Figure(figsize=(width, height), layout="constrained")
         FigureCanvasSVG(figure)
-        yield figure, list(figure.subplots(1, panels, squeeze=False)[0])
+        axes = list(figure.subplots(rows, -(-panels // rows), squeeze=False).flat)
+        for unused in axes[panels:]:
+            unused.set_axis_off()
+        yield figure, axes[:panels]
 
 
-def _svg(figure: Any, name: str, alt: str) -> str:
+def as_svg(figure: Any, name: str, alt: str) -> str:
     """The figure as an <svg> element with a title for readers who do not see it, its ids prefixed by the plot's name."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
@@ -82,7 +86,7 @@ def forest(metrics: Metrics) -> Plot:
     )
     systems = list(metrics["systems"])
     said = []
-    with _figure("forest", width=9.2, height=0.75 + 0.36 * len(systems), panels=3) as (figure, axes):
+    with drawing("forest", width=9.2, height=0.75 + 0.36 * len(systems), panels=3) as (figure, axes):
         for panel, (axis, (title, key)) in enumerate(zip(axes, wanted, strict=True)):
             axis.axvline(0.5, color="#777777", linewidth=1, linestyle=":")
             for y, system in enumerate(systems):
@@ -100,7 +104,7 @@ def forest(metrics: Metrics) -> Plot:
             axis.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", ".25", ".5", ".75", "1"])
             axis.grid(visible=False, axis="y")
             axis.tick_params(axis="y", length=0)
-        svg = _svg(figure, "forest", "Dot plot with intervals: " + "; ".join(said))
+        svg = as_svg(figure, "forest", "Dot plot with intervals: " + "; ".join(said))
     return Plot(
         svg=svg,
         caption="Figure and 95 % interval by system (circle: reward models, square: baselines). The dotted line is chance.",
@@ -113,7 +117,7 @@ def calibration(metrics: Metrics) -> Plot | None:
     if not models:
         return None
     said = []
-    with _figure("calibration", width=4.6, height=4.9) as (figure, (axis,)):
+    with drawing("calibration", width=4.6, height=4.9) as (figure, (axis,)):
         axis.plot([0, 1], [0, 1], color="#777777", linewidth=1, linestyle=":", label="perfect")
         for index, (name, found) in enumerate(models.items()):
             bins = found["bins"]
@@ -123,7 +127,7 @@ def calibration(metrics: Metrics) -> Plot | None:
             said.append(f"{label}: " + ", ".join(f"{x:.2f} → {y:.2f}" for x, y in zip(xs, ys, strict=True)))
         axis.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel="predicted P(met), mean of bin", ylabel="share really met")
         figure.legend(loc="outside lower center", fontsize=9)
-        svg = _svg(figure, "calibration", "Calibration curve. " + "; ".join(said))
+        svg = as_svg(figure, "calibration", "Calibration curve. " + "; ".join(said))
     return Plot(
         svg=svg,
         caption="Calibration on the benchmark, over ten bins of equal width; the calibration itself was fitted on validation. "
@@ -148,7 +152,7 @@ def curves(name: str, rows: Sequence[Row], panels: Mapping[str, Sequence[tuple[s
     if not found:
         return None
     said = []
-    with _figure(name, width=3.1 * max(len(found), 2), height=2.7, panels=len(found)) as (figure, axes):
+    with drawing(name, width=3.1 * max(len(found), 2), height=2.7, panels=len(found)) as (figure, axes):
         for axis, (title, series) in zip(axes, found.items(), strict=True):
             for index, (label, points) in enumerate(series):
                 steps, values = zip(*points, strict=True)
@@ -159,7 +163,7 @@ def curves(name: str, rows: Sequence[Row], panels: Mapping[str, Sequence[tuple[s
             axis.set(title=title, xlabel="step")
             if len(series) > 1 or series[0][0] != title:
                 axis.legend(fontsize=8.5)
-        svg = _svg(figure, name, "Line plot. " + "; ".join(said))
+        svg = as_svg(figure, name, "Line plot. " + "; ".join(said))
     return Plot(svg=svg, caption=caption)
 
 
@@ -202,36 +206,3 @@ def policy_curve(rows: Sequence[Row]) -> Plot | None:
         },
         "Training of the policy by its own reward model. A reward that rises is not yet a better answer: see the panel judge.",
     )
-
-
-def funnel(steps: Sequence[str], left: Mapping[str, Sequence[int]]) -> Plot:
-    """How many instructions are left after each step, sources stacked.
-
-    Args:
-        steps: names of the steps.
-        left: source → instructions left after each step.
-    """
-    totals = [sum(counts[i] for counts in left.values()) for i in range(len(steps))]
-    with _figure("funnel", width=8.2, height=0.55 * len(steps) + 1.3) as (figure, (axis,)):
-        start = [0] * len(steps)
-        for index, (source, counts) in enumerate(sorted(left.items())):
-            color = COLORS[index % len(COLORS)]
-            hatch = ("", "//", "..", "xx")[index // len(COLORS) % 4]
-            axis.barh(steps, counts, left=start, color=color, hatch=hatch, edgecolor="white", linewidth=0.6, label=source)
-            start = [begin + count for begin, count in zip(start, counts, strict=True)]
-        for place, total in enumerate(totals):
-            axis.text(total, place, f" {total:,}", va="center")
-        axis.invert_yaxis()
-        axis.set_axisbelow(True)
-        axis.grid(axis="y", visible=False)
-        axis.set_xlim(0, max([*totals, 1]) * 1.14)
-        axis.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-        axis.set_xlabel("instructions")
-        axis.legend(loc="lower right", fontsize=8.5, ncols=2)
-        svg = _svg(
-            figure,
-            "funnel",
-            "Instructions left after each step, by source: "
-            + ", ".join(f"{step} {total:,}" for step, total in zip(steps, totals, strict=True)),
-        )
-    return Plot(svg=svg, caption="Instructions left after each step of curation, by source.")

@@ -1,16 +1,20 @@
 """What an adapter yields: typed records of one source, and the count that no record was lost.
 
-What belongs here: the records' shape, the adapter protocol, `SourceError`. What does not: any format of any source.
+What belongs here: the records' shape, the adapter's base class, `SourceError`. What does not: any format of any source.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
 from training.records import JudgeKind, Split, Tier, Verdict
+
+if TYPE_CHECKING:
+    from assets.instructions.sources.location import Location, SourceFile
 
 MAX_RAW = 2000
 FragmentKind = Literal["met", "contradicted", "omitted", "filler"]
@@ -23,7 +27,10 @@ class SourceError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawInstruction:
-    """A question as its source gives it. `cluster_key` and `split` are what the source declares, if anything."""
+    """A question as its source gives it. `source_label`, `cluster_key` and `split` are what the source says, if anything.
+
+    A source's label (a subject, a focus) is no name of our taxonomy: accuracy is measured on it.
+    """
 
     instruction_id: str
     source: str
@@ -33,6 +40,7 @@ class RawInstruction:
     category: str | None = None
     specialty: str | None = None
     difficulty: float | None = None
+    source_label: str | None = None
     cluster_key: str | None = None
     split: Split | None = None
 
@@ -158,43 +166,38 @@ class SourceRecords:
                 )
 
 
-class Adapter(Protocol):
-    """A source's facts and how to read it."""
+@dataclass(frozen=True, kw_only=True)
+class Adapter(ABC):
+    """A source's facts and how to read it.
 
-    @property
-    def name(self) -> str:
-        """The name in `SOURCES` and in the column `source`."""
+    Attributes:
+        name: stands in the column `source`.
+        licence: SPDX identifier, or the licence's name.
+        commercial_use: whether the licence allows it.
+        provider_terms: terms beyond the licence, such as those of the model that wrote the answers.
+        citation: how to cite the source.
+        home: where it is published.
+        default_uri: what is read when nothing is given; None if something has to be.
+        brings_rubrics: its questions come with rubrics, and are kept whatever their difficulty.
+    """
 
-    @property
-    def licence(self) -> str:
-        """SPDX identifier."""
+    name: str
+    licence: str
+    commercial_use: bool
+    provider_terms: str | None = None
+    citation: str
+    home: str
+    default_uri: str | None = None
+    brings_rubrics: bool = False
 
-    @property
-    def commercial_use(self) -> bool:
-        """Whether the licence allows commercial use."""
+    @abstractmethod
+    def files(self, location: Location) -> list[SourceFile]:
+        """The files that `read` looks at and that exist, in name order."""
 
-    @property
-    def provider_terms(self) -> str | None:
-        """Terms beyond the licence, such as those of the model that wrote the answers."""
-
-    @property
-    def citation(self) -> str:
-        """How to cite the source."""
-
-    @property
-    def home(self) -> str:
-        """Where it is published."""
-
-    @property
-    def default_uri(self) -> Path | None:
-        """The folder read when none is given; None if one has to be given."""
-
-    def files(self, uri: Path) -> list[Path]:
-        """The files that `read` would look at and that exist, in name order."""
-
-    def read(self, uri: Path) -> SourceRecords:
-        """All records of the source.
+    @abstractmethod
+    def read(self, location: Location) -> Iterator[SourceRecords]:
+        """All records of the source, in batches.
 
         Raises:
-            SourceError: no usable file.
+            SourceError: no usable file, or a connection that broke.
         """

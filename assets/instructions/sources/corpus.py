@@ -6,12 +6,13 @@ A benchmark condition shows only the last paraphrase of everything, all others n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from assets.corpus.schema import CORPUS_DIR, CorpusCriterion, CorpusError, CorpusInstruction, load_condition, load_shared
-from assets.instructions.sources.base import Fragment, FragmentKind, RawInstruction, SourceError, SourceRecords
+from assets.instructions.sources.base import Adapter, Fragment, FragmentKind, RawInstruction, SourceError, SourceRecords
+from assets.instructions.sources.location import Location, SourceFile
 from assets.rubrics.statements import versioned
 from training.records import Tier, content_id
 
@@ -20,39 +21,38 @@ LICENCE = "Apache-2.0"
 
 
 @dataclass(frozen=True, kw_only=True)
-class CorpusAdapter:
+class CorpusAdapter(Adapter):
     """The corpus's facts and reader."""
 
     name: str = NAME
     licence: str = LICENCE
     commercial_use: bool = True
-    provider_terms: str | None = None
     citation: str = "Written for this project (assets/corpus/README.md); synthetic, not medical advice"
     home: str = "assets/corpus"
-    default_uri: Path | None = CORPUS_DIR
+    default_uri: str | None = str(CORPUS_DIR)
+    brings_rubrics: bool = True
 
-    def files(self, uri: Path) -> list[Path]:
+    def files(self, location: Location) -> list[SourceFile]:
         """`shared.yaml` and the condition files, in name order."""
-        return sorted(path for path in (uri / "shared.yaml", *(uri / "conditions").glob("*.yaml")) if path.is_file())
+        return location.files("shared.yaml", "conditions/*.yaml")
 
-    def read(self, uri: Path) -> SourceRecords:
+    def read(self, location: Location) -> Iterator[SourceRecords]:
         """Reads every condition; a file or an instruction that breaks the schema is quarantined.
 
         Raises:
             SourceError: `shared.yaml` is unusable, or no condition is usable.
         """
+        uri = Path(location.uri)
         try:
             shared = load_shared(uri)
         except CorpusError as error:
             raise SourceError(f"source corpus: {uri}: {str(error).splitlines()[0]}") from error
         records = SourceRecords(source=NAME)
-        for path in self.files(uri):
-            if path.name != "shared.yaml":
-                _read_condition(path, shared, records)
+        for path in sorted((uri / "conditions").glob("*.yaml")):
+            _read_condition(path, shared, records)
         if not records.instructions:
             raise SourceError(f"source corpus: {uri} holds no usable conditions/*.yaml")
-        records.check_nothing_lost()
-        return records
+        yield records
 
 
 def _read_condition(path: Path, shared: Mapping[str, CorpusCriterion], records: SourceRecords) -> None:

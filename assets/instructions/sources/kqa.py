@@ -9,18 +9,29 @@ every labelled question is pinned to the benchmark.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from assets.instructions.sources.base import RawCriterion, RawInstruction, RawResponse, RawVerdict, SourceError, SourceRecords
-from assets.instructions.sources.jsonlines import Columns, Row, read_csv, read_json_lines
+from assets.instructions.sources.base import (
+    Adapter,
+    RawCriterion,
+    RawInstruction,
+    RawResponse,
+    RawVerdict,
+    SourceError,
+    SourceRecords,
+)
+from assets.instructions.sources.items import FILE, Columns, Fault, Item, Opened, Row
 from assets.instructions.sources.kqa_labels import LABEL_COLUMNS, RubricIndex, add_labels
+from assets.instructions.sources.location import Location, SourceFile
+from assets.instructions.sources.readers import csv_rows, json_lines
 from assets.rubrics.statements import normalize, statement_rubric
 from training.records import content_id
 
 NAME = "kqa"
 LICENCE = "MIT"
 PHYSICIAN = "physician"
+Reader = Callable[[SourceFile, Columns], Iterator[Item]]
 ANSWERS, QUESTIONS, LABELS = "questions_w_answers.jsonl", "questions.jsonl", "NLI_medical_annotator.csv"
 ANSWER_COLUMNS = Columns(
     types={"Question": str, "Free_form_answer": str, "Must_have": list, "Nice_to_have": list}, not_empty=("Question",)
@@ -29,7 +40,7 @@ QUESTION_COLUMNS = Columns(types={"Question": str}, not_empty=("Question",))
 
 
 @dataclass(frozen=True, kw_only=True)
-class KqaAdapter:
+class KqaAdapter(Adapter):
     """K-QA's facts and reader."""
 
     name: str = NAME
@@ -41,37 +52,58 @@ class KqaAdapter:
     )
     citation: str = "Manes et al. 2024, K-QA: A Real-World Medical Q&A Benchmark, BioNLP 2024, arXiv:2401.14493"
     home: str = "https://github.com/Itaymanes/K-QA"
-    default_uri: Path | None = None
+    brings_rubrics: bool = True
 
-    def files(self, uri: Path) -> list[Path]:
+    def files(self, location: Location) -> list[SourceFile]:
         """Those of K-QA's three files that exist, in name order."""
-        return sorted(path for path in (uri / ANSWERS, uri / QUESTIONS, uri / LABELS) if path.is_file())
+        return location.files(ANSWERS, QUESTIONS, LABELS)
 
-    def read(self, uri: Path) -> SourceRecords:
+    def read(self, location: Location) -> Iterator[SourceRecords]:
         """Reads what is there of the three files; a missing one is quarantined as `unreadable_file`.
 
         Raises:
             SourceError: neither file of questions holds a usable row.
         """
-        records = SourceRecords(source=NAME)
-        labels = read_csv(uri / LABELS, LABEL_COLUMNS, kind="label", into=records) or []
+        records = SourceRecords(source=self.name)
+        labels = _rows(location, LABELS, csv_rows, LABEL_COLUMNS, kind="label", into=records)
         labelled = {normalize(row.values["Question"]) for row in labels}
-        reader = _Questions(records=records, labelled=labelled)
-        for row in read_json_lines(uri / ANSWERS, ANSWER_COLUMNS, kind="question", into=records) or []:
+        reader = _Questions(adapter=self, records=records, labelled=labelled)
+        for row in _rows(location, ANSWERS, json_lines, ANSWER_COLUMNS, kind="question", into=records):
             reader.add_answered(row)
-        for row in read_json_lines(uri / QUESTIONS, QUESTION_COLUMNS, kind="question", into=records) or []:
+        for row in _rows(location, QUESTIONS, json_lines, QUESTION_COLUMNS, kind="question", into=records):
             reader.add_question(row)
         if not records.instructions:
-            raise SourceError(f"source kqa: {uri} holds no usable {ANSWERS} or {QUESTIONS}")
+            raise SourceError(f"source {self.name}: {location.uri} holds no usable {ANSWERS} or {QUESTIONS}")
         add_labels(labels, reader.rubrics, into=records)
-        records.check_nothing_lost()
-        return records
+        yield records
+
+
+def _rows(location: Location, name: str, reader: Reader, columns: Columns, *, kind: str, into: SourceRecords) -> list[Row]:
+    """The usable rows of one of the files, all at once: K-QA is small, and its parts refer to each other."""
+    file = location.file(name)
+    if file is None:
+        into.read[FILE] += 1
+        into.reject(kind=FILE, row=name, reason="unreadable_file", raw="No such file or directory")
+        return []
+    rows = []
+    for item in reader(file, columns):
+        if isinstance(item, Opened):
+            into.read[item.kind] += 1
+            into.accepted[item.kind] += 1
+            continue
+        into.read[(isinstance(item, Fault) and item.kind) or kind] += 1
+        if isinstance(item, Fault):
+            into.reject(kind=item.kind or kind, row=item.position, reason=item.reason, raw=item.raw)
+        else:
+            rows.append(item)
+    return rows
 
 
 @dataclass(kw_only=True)
 class _Questions:
     """Turns rows into records and remembers which questions have been seen and which rubrics there are."""
 
+    adapter: KqaAdapter
     records: SourceRecords
     labelled: set[str]
     seen: set[str] = field(default_factory=set)
@@ -104,7 +136,7 @@ class _Questions:
     def add_question(self, row: Row) -> str | None:
         """A question; returns its id, or None for one that was there before, which is quarantined."""
         text = row.values["Question"].strip()
-        instruction_id = content_id("instruction", NAME, text)
+        instruction_id = content_id("instruction", self.adapter.name, text)
         if instruction_id in self.seen:
             self.records.reject(kind="question", row=row.position, reason="duplicate_id", raw=row.raw)
             return None
@@ -113,10 +145,10 @@ class _Questions:
         self.records.instructions.append(
             RawInstruction(
                 instruction_id=instruction_id,
-                source=NAME,
+                source=self.adapter.name,
                 source_row=row.position,
                 text=text,
-                license=LICENCE,
+                license=self.adapter.licence,
                 split="benchmark" if normalize(text) in self.labelled else None,
             )
         )

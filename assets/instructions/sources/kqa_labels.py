@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from assets.instructions.sources.base import Annotation, RawCriterion, RawResponse, RawVerdict, SourceRecords
-from assets.instructions.sources.jsonlines import Columns, Row
+from assets.instructions.sources.items import Columns, Row
 from assets.rubrics.statements import VETO_PREFIX, normalize
 from training.records import Tier, Verdict, content_id
 

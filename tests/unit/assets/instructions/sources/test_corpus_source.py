@@ -8,6 +8,7 @@ import pytest
 from assets.corpus.schema import CORPUS_DIR, load_conditions, load_shared
 from assets.instructions.sources.base import SourceError, SourceRecords
 from assets.instructions.sources.corpus import CorpusAdapter
+from assets.instructions.sources.location import Location
 
 NAME = "asthma"
 
@@ -21,7 +22,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def read(folder: Path) -> SourceRecords:
-    return CorpusAdapter().read(folder)
+    (records,) = CorpusAdapter().read(Location(str(folder)))
+    return records
 
 
 def test_one_condition(folder: Path) -> None:

@@ -10,10 +10,18 @@ import pytest
 from assets.instructions.sources.base import SourceError, SourceRecords
 from assets.instructions.sources.kqa import KqaAdapter
 from assets.instructions.sources.kqa_labels import annotator_verdicts
+from assets.instructions.sources.location import Location
 
 REAL = Path(__file__).parents[5].parent / "shared" / "data" / "kqa"
 COLUMNS = ["Question", "llm_x", "answer", "claim", "majority_label", "label_0", "label_1", "label_2"]
 E, N, C = "Entailment", "Neutral", "Contradiction"
+
+
+def read(folder: Path) -> SourceRecords:
+    (records,) = KqaAdapter().read(Location(str(folder)))
+    # These tests leave out files that they are not about; that an empty one is noted is shown in test_readers.py.
+    records.quarantined = [q for q in records.quarantined if q.reason != "empty_file"]
+    return records
 
 
 def write(
@@ -47,9 +55,7 @@ def reasons(records: SourceRecords) -> Counter:
 
 def test_statements_become_main_bonus_and_veto(tmp_path: Path) -> None:
     must = ["One", " ", "Two", "Three", "Four"]
-    records = KqaAdapter().read(
-        write(tmp_path, answered=[answered(must=must, nice=["Five", "  two "])], questions=[], labels=[])
-    )
+    records = read(write(tmp_path, answered=[answered(must=must, nice=["Five", "  two "])], questions=[], labels=[]))
     assert sorted((c.tier, c.text, c.weight) for c in records.criteria if c.tier != "veto") == [
         ("bonus", "Five", None),
         ("main", "Four", 0.25),
@@ -71,12 +77,12 @@ def test_statements_become_main_bonus_and_veto(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [3, 7, 11])
 def test_weights_sum_to_one(tmp_path: Path, number: int) -> None:
     must = [f"Statement {i}" for i in range(number)]
-    records = KqaAdapter().read(write(tmp_path, answered=[answered(must=must)]))
+    records = read(write(tmp_path, answered=[answered(must=must)]))
     assert abs(sum(c.weight or 0 for c in records.criteria) - 1) <= 1e-6
 
 
 def test_without_a_must_have_there_is_no_rubric_but_an_instruction(tmp_path: Path) -> None:
-    records = KqaAdapter().read(write(tmp_path, answered=[answered(must=[""])], questions=[], labels=[]))
+    records = read(write(tmp_path, answered=[answered(must=[""])], questions=[], labels=[]))
     assert len(records.instructions) == len(records.responses) == 1
     assert records.criteria == records.verdicts == []
     assert reasons(records) == {
@@ -87,7 +93,7 @@ def test_without_a_must_have_there_is_no_rubric_but_an_instruction(tmp_path: Pat
 
 
 def test_the_physician_is_assumed_to_meet_everything(tmp_path: Path) -> None:
-    records = KqaAdapter().read(write(tmp_path, answered=[answered()]))
+    records = read(write(tmp_path, answered=[answered()]))
     assert {(v.criterion_id, v.verdict, v.judge, v.judge_kind) for v in records.verdicts} == {
         (c.criterion_id, "met", "physician", "assumed") for c in records.criteria
     }
@@ -102,7 +108,7 @@ def test_labels_become_three_human_verdicts_on_the_statement_and_its_veto(tmp_pa
         ["Is it flu?", "gpt4", "No.", "Rest helps", "Maybe", N, N, N],
         ["Is it flu?", "gpt4", "No.", "IT IS FLU", C, C, N, C],
     ]
-    records = KqaAdapter().read(write(tmp_path, answered=[answered()], questions=["Other?"], labels=labels))
+    records = read(write(tmp_path, answered=[answered()], questions=["Other?"], labels=labels))
     tiers = {c.criterion_id: (c.tier, c.text) for c in records.criteria}
     human = [(*tiers[v.criterion_id], v.verdict, v.judge) for v in records.verdicts if v.judge_kind == "human"]
     assert human == [
@@ -140,7 +146,7 @@ def test_the_published_majority_decides(labels: list[str], majority: str, tier: 
 
 
 def test_repeated_questions_keep_the_first(tmp_path: Path) -> None:
-    records = KqaAdapter().read(
+    records = read(
         write(tmp_path, answered=[answered(), answered(answer="Other.")], questions=["Is it flu? ", "New?", "New?"], labels=[])
     )
     assert [i.source_row for i in records.instructions] == ["questions_w_answers.jsonl:1", "questions.jsonl:2"]
@@ -155,8 +161,8 @@ def test_repeated_questions_keep_the_first(tmp_path: Path) -> None:
 
 def test_missing_files_are_quarantined_and_no_usable_one_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="source kqa: .* holds no usable questions_w_answers.jsonl or questions.jsonl"):
-        KqaAdapter().read(tmp_path)
-    records = KqaAdapter().read(write(tmp_path, answered=[answered()]))
+        read(tmp_path)
+    records = read(write(tmp_path, answered=[answered()]))
     assert [(q.source_row, q.reason) for q in records.quarantined] == [
         ("NLI_medical_annotator.csv", "unreadable_file"),
         ("questions.jsonl", "unreadable_file"),
@@ -165,7 +171,7 @@ def test_missing_files_are_quarantined_and_no_usable_one_is_an_error(tmp_path: P
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="K-QA is not at ../shared/data/kqa")
 def test_the_real_data() -> None:
-    records = KqaAdapter().read(REAL)
+    records = read(REAL)
     assert reasons(records) == {
         ("statement", "empty_statement"): 3,
         ("label", "claim_not_in_rubric"): 5,
@@ -183,7 +189,7 @@ def test_the_real_data() -> None:
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="K-QA is not at ../shared/data/kqa")
 def test_the_majority_over_the_real_verdicts_is_the_published_label() -> None:
-    records = KqaAdapter().read(REAL)
+    records = read(REAL)
     tier = {c.criterion_id: c.tier for c in records.criteria}
     met = Counter((v.response_id, v.criterion_id) for v in records.verdicts if v.judge_kind == "human" and v.verdict == "met")
     contradicted = 0

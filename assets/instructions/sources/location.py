@@ -1,0 +1,138 @@
+"""Where a source lies: a local file or folder, or whatever fsspec reads (`s3://…`, `hf://datasets/owner/name`).
+
+What belongs here: finding files, opening them as streams, and the digest of what they hold. Credentials come from the
+environment, as the file systems read them (AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL, HF_TOKEN …), and are never part of a message.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from functools import cached_property
+from pathlib import Path
+from typing import IO, Any
+
+import fsspec
+
+from assets.instructions.sources.base import SourceError
+from training.manifests import canonical_json, sha256_text
+
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceFile:
+    """One file of a source; `name` is its path below the location, and stands in positions."""
+
+    name: str
+    path: str
+    filesystem: Any
+
+    @contextmanager
+    def open(self) -> Iterator[IO[bytes]]:
+        """The file as a stream of bytes; what ends in .gz is unpacked on the way, a tar archive is not.
+
+        Raises:
+            OSError: it cannot be opened, or the connection broke while it was read.
+        """
+        with self.filesystem.open(self.path, "rb", block_size=_BLOCK) as handle:
+            if self.name.endswith(".gz") and not self.name.endswith(".tar.gz"):
+                with gzip.open(handle) as unpacked:
+                    yield unpacked  # type: ignore[misc]
+            else:
+                # Lines with a limit: not every file system's own files can read those.
+                yield io.BufferedReader(handle, _BLOCK)
+
+    def signature(self) -> str:
+        """What tells cheaply that the file is the same as before: its size, and its ETag or time of change."""
+        facts = self.filesystem.info(self.path)
+        return f"{facts.get('size')}:{facts.get('ETag') or facts.get('mtime') or facts.get('LastModified')}"
+
+    def sha256(self) -> str:
+        """sha256 of the bytes as they lie there, read as a stream."""
+        digest = hashlib.sha256()
+        with self.filesystem.open(self.path, "rb", block_size=_BLOCK) as handle:
+            while block := handle.read(_BLOCK):
+                digest.update(block)
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Location:
+    """A file or folder, by path or URL."""
+
+    uri: str
+
+    @cached_property
+    def _root(self) -> tuple[Any, str]:
+        try:
+            return fsspec.core.url_to_fs(self.uri)  # type: ignore[no-any-return]
+        except (ImportError, ValueError) as error:
+            raise SourceError(f"{self.uri}: cannot be opened: {error}") from error
+
+    def exists(self) -> bool:
+        """Whether there is such a file or folder.
+
+        Raises:
+            SourceError: the file system does not answer.
+        """
+        filesystem, path = self._root
+        try:
+            return bool(filesystem.exists(path))
+        except Exception as error:  # every file system has errors of its own; none of them is a "no"
+            raise SourceError(f"{self.uri}: no answer: {type(error).__name__}: {error}") from error
+
+    def is_file(self) -> bool:
+        """Whether the location itself is a file."""
+        filesystem, path = self._root
+        return bool(filesystem.isfile(path))
+
+    def file(self, name: str) -> SourceFile | None:
+        """The file of that name below the location, None if there is none."""
+        return next(iter(self.files(name)), None)
+
+    def files(self, *patterns: str) -> list[SourceFile]:
+        """The files below the location whose relative path matches a pattern, in name order; a file location: itself."""
+        filesystem, path = self._root
+        if filesystem.isfile(path):
+            return [SourceFile(name=path.rsplit("/", 1)[-1], path=path, filesystem=filesystem)]
+        prefix = path.rstrip("/") + "/"
+        names = sorted(found.removeprefix(prefix) for found in filesystem.find(path))
+        return [
+            SourceFile(name=name, path=prefix + name, filesystem=filesystem)
+            for name in names
+            if any(fnmatch(name, pattern) for pattern in patterns)
+        ]
+
+
+def content_digest(location: Location, files: list[SourceFile], memo: Path | None = None) -> str:
+    """sha256 of what a source holds: that of its file, or over names and sha256 of its files.
+
+    Args:
+        location: of the source; a single file's digest is what `sha256sum` says of it.
+        files: those that are read.
+        memo: a JSON file that remembers digests by path and signature, so that an unchanged file is not hashed again.
+
+    Raises:
+        SourceError: a file cannot be read.
+    """
+    known: dict[str, str] = json.loads(memo.read_text(encoding="utf-8")) if memo is not None and memo.exists() else {}
+    before = dict(known)
+    digests = []
+    for file in files:
+        try:
+            key = f"{file.path}|{file.signature()}"
+            known[key] = known.get(key) or file.sha256()
+        except OSError as error:
+            raise SourceError(f"{location.uri}: {file.name} cannot be read: {error.strerror or error}; run again") from error
+        digests.append([file.name, known[key]])
+    if memo is not None and known != before:
+        memo.parent.mkdir(parents=True, exist_ok=True)
+        memo.write_text(json.dumps(known, indent=1, sort_keys=True), encoding="utf-8")
+    return str(digests[0][1]) if location.is_file() else sha256_text(canonical_json(digests))

@@ -21,7 +21,7 @@ from typing import IO, Any
 
 from assets.instructions.sources.base import SourceError
 from assets.instructions.sources.items import FILE, Columns, Fault, Item, Opened, Row, excerpt
-from assets.instructions.sources.location import SourceFile
+from assets.instructions.sources.location import BrokenOff, SourceFile
 
 MAX_LINE = 16 << 20
 EXTRA = "beyond the header"
@@ -70,6 +70,8 @@ def _guarded(file: SourceFile, rows: Rows) -> Iterator[Item]:
     try:
         context = file.open()
         handle = context.__enter__()
+    except BrokenOff as error:
+        raise SourceError(f"{file.name} cannot be opened ({error}); run again") from error
     except OSError as error:
         yield Fault(file.name, "unreadable_file", error.strerror or type(error).__name__, FILE)
         return

@@ -79,20 +79,17 @@ def test_the_prefilter_loses_nothing_and_masked_text_is_clean() -> None:
     assert not screen(screened.texts, CONFIG).hits
 
 
-def test_report_counts_and_leaves_the_texts() -> None:
+def test_kept_kinds_are_counted_and_stay() -> None:
     texts = ["Call 212-555-0147 or 312-555-0186.", "Is it contagious?", "Mail a@example.org, I am Anna."]
-    report = screen(pa.array(texts), PersonalDataConfig(action="report"))
-    assert report.texts == texts
-    assert report.kinds == [("phone",), (), ("mail", "name")]
-    assert report.hits == {"phone": 2, "mail": 1, "name": 1}
-    quarantined = screen(texts, PersonalDataConfig(action="quarantine"))
-    assert quarantined.kinds == report.kinds
-    assert quarantined.texts[2] == "Mail [mail], I am [name]."
-
-
-def test_only_the_kinds_asked_for_are_looked_for() -> None:
-    found = screen(["Mail a@example.org, I am Anna."], PersonalDataConfig(kinds=("mail",)))
-    assert found.texts == ["Mail [mail], I am Anna."]
+    kept = screen(pa.array(texts), PersonalDataConfig(screen=dict.fromkeys(KINDS, "keep")))
+    assert kept.texts == texts
+    assert kept.kinds == [("phone",), (), ("mail", "name")]
+    assert kept.hits == {"phone": 2, "mail": 1, "name": 1}
+    some = PersonalDataConfig(screen={"mail": "keep", "phone": "quarantine"})
+    mixed = screen(texts, some)
+    assert mixed.kinds == kept.kinds
+    assert mixed.texts == ["Call [phone] or [phone].", "Is it contagious?", "Mail a@example.org, I am [name]."]
+    assert [some.sets_aside(kinds) for kinds in mixed.kinds] == [True, False, False]
     assert screen([], CONFIG).texts == []
 
 

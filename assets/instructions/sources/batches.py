@@ -6,7 +6,7 @@ What belongs here: what all streaming adapters share. What a source's columns me
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from assets.instructions.sources.base import (
@@ -23,7 +23,7 @@ from assets.instructions.sources.location import Location, SourceFile
 from assets.instructions.sources.texts import clean_text
 from training.records import Split, content_id
 
-QUESTION = "question"
+QUESTION, ANSWER = "question", "answer"
 BATCH = 10_000
 
 
@@ -42,7 +42,10 @@ Convert = Callable[[Row], Converted | str]
 
 
 def batched(source: str, items: Iterable[Item], convert: Convert, *, size: int = BATCH) -> Iterator[SourceRecords]:
-    """Batches of at most `size` rows; a text that the source has had before is quarantined as `duplicate_id`."""
+    """Batches of at most `size` rows; a text that the source has had before is quarantined as `duplicate_id`, and says of what.
+
+    Answers are counted where their question is accepted; those of a question that is not are part of its record.
+    """
     batch = SourceRecords(source=source)
     seen: set[bytes] = set()
     rows = 0
@@ -73,12 +76,27 @@ def _add(batch: SourceRecords, row: Row, convert: Convert, seen: set[bytes]) -> 
             seen.add(key)
             batch.accepted[QUESTION] += 1
             batch.instructions.append(found.instruction)
-            batch.responses += found.responses
             batch.criteria += found.criteria
             batch.verdicts += found.verdicts
+            _add_answers(batch, row, found.responses)
             return
-        found = "duplicate_id"
-    batch.reject(kind=QUESTION, row=row.position, reason=found, raw=row.raw)
+        batch.reject(
+            kind=QUESTION, row=row.position, reason="duplicate_id", raw=f"repeats {found.instruction.instruction_id}: {row.raw}"
+        )
+    else:
+        batch.reject(kind=QUESTION, row=row.position, reason=found, raw=row.raw)
+
+
+def _add_answers(batch: SourceRecords, row: Row, responses: Sequence[RawResponse]) -> None:
+    batch.read[ANSWER] += len(responses)
+    known: set[str] = set()
+    for response in responses:
+        if response.response_id in known:
+            batch.reject(kind=ANSWER, row=row.position, reason="duplicate_id", raw=f"repeats {response.response_id}")
+            continue
+        known.add(response.response_id)
+        batch.accepted[ANSWER] += 1
+        batch.responses.append(response)
 
 
 def question(

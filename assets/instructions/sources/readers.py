@@ -121,7 +121,7 @@ def _json_lines(file: SourceFile, handle: IO[bytes], columns: Columns) -> Iterat
 
 
 def _row(position: str, values: Any, raw: bytes | str, columns: Columns) -> Item:
-    reason = columns.fault(values)
+    reason = "line_too_long" if len(raw) > MAX_LINE else columns.fault(values)
     return Fault(position, reason, excerpt(raw)) if reason else Row(position, values, excerpt(raw))
 
 

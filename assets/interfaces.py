@@ -16,6 +16,7 @@ from typing import Any
 
 import dagster as dg
 
+from assets.instructions.sources.base import SourceError
 from assets.steps import Metadata, Settings, Step, StepRun
 from training.config import ConfigError
 from training.errors import StageRefusal
@@ -28,19 +29,27 @@ from training.storage import Store, StoreError, read_manifest
 _QUIET = {"TRANSFORMERS_VERBOSITY": "error", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "TQDM_DISABLE": "1"}
 # The command line listens here to say which step runs; nobody need listen.
 STEP_LOG = logging.getLogger("promedical.steps")
-CLEAR_ERRORS = (ConfigError, StoreError, StageRefusal)
+CLEAR_ERRORS = (ConfigError, SourceError, StoreError, StageRefusal)
+# One partition per source, added when a source is first read.
+SOURCES = dg.DynamicPartitionsDefinition(name="sources")
 
 
 class ProjectResource(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """Where everything is kept, which profile and which sources: what `promedical run` takes as options."""
+    """Where everything is kept, which profile, which sources, which file: what `promedical run` takes as options."""
 
     home: str = ".promedical"
     profile: str = "local"
     sources: list[str] = ["corpus"]
+    config: str | None = None
 
     def settings(self) -> Settings:
         """The choices as plain data."""
-        return Settings(profile=self.profile, sources=tuple(self.sources), home=Path(self.home))
+        return Settings(
+            profile=self.profile,
+            sources=tuple(self.sources),
+            home=Path(self.home),
+            config=Path(self.config) if self.config else None,
+        )
 
     def store(self) -> Store:
         """The artifact store."""
@@ -113,12 +122,18 @@ class Compute(dg.ConfigurableResource):  # type: ignore[type-arg]
                 return
 
 
-def current_ref(instance: dg.DagsterInstance, asset: str) -> ArtifactRef | None:
-    """The artifact an asset stands for now: the data version of its latest materialization."""
-    event = instance.get_latest_materialization_event(dg.AssetKey(asset))
-    if event is None or event.asset_materialization is None:
+def current_ref(instance: dg.DagsterInstance, asset: str, partition: str | None = None) -> ArtifactRef | None:
+    """The artifact an asset, or one of its partitions, stands for now: the data version of its latest materialization."""
+    if partition is None:
+        event = instance.get_latest_materialization_event(dg.AssetKey(asset))
+        found = event.asset_materialization if event else None
+    else:
+        only = dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), asset_partitions=[partition])
+        records = instance.fetch_materializations(only, limit=1).records
+        found = records[0].asset_materialization if records else None
+    if found is None:
         return None
-    tags = event.asset_materialization.tags or {}
+    tags = found.tags or {}
     digest = tags.get("dagster/data_version")
     return ArtifactRef(name=asset, digest=digest) if digest else None
 
@@ -189,19 +204,29 @@ def _run_here(
     assert step.run is not None
     before = {name: current_ref(context.instance, name) for name in step.outputs}
     previous = {name: store.fetch(ref) for name, ref in before.items() if ref is not None and store.has(ref)}
+    prepared = _prepare(context, step, settings, store, config)
     with store.workspace() as folder:
         outputs = {name: folder / name for name in step.outputs}
         for output in outputs.values():
             output.mkdir()
         inputs = {role: store.fetch(ref) for role, ref in refs.items()}
-        work = StepRun(settings=settings, config=config, inputs=inputs, outputs=outputs, refs=refs, previous=previous)
+        work = StepRun(
+            settings=settings,
+            config=config,
+            inputs=inputs,
+            outputs=outputs,
+            refs=refs,
+            previous=previous,
+            prepared={partition: store.fetch(ref) for partition, ref in prepared.items()},
+        )
         metadata = step.run(work)
         manifests = {
             name: store.publish(
                 name=name,
                 folder=output,
                 skip_key=key,
-                inputs={role: str(ref) for role, ref in refs.items()},
+                inputs={role: str(ref) for role, ref in refs.items()}
+                | {f"{step.prepares}/{partition}": str(ref) for partition, ref in prepared.items()},
                 config=config,
                 code_version=source_hash(step.sources),
                 metadata=metadata.get(name, {}),
@@ -210,6 +235,27 @@ def _run_here(
             for name, output in outputs.items()
         }
     store.remember(key, {name: manifest.ref for name, manifest in manifests.items()})
+
+
+def _prepare(
+    context: dg.AssetExecutionContext, step: Step, settings: Settings, store: Store, config: dict[str, Any]
+) -> dict[str, ArtifactRef]:
+    """Has a step's partitions made, and records those that Dagster doesn't stand at yet."""
+    if step.prepare is None:
+        return {}
+    prepared = step.prepare(settings, store, config, context.run_id)
+    for partition, ref in prepared.items():
+        if current_ref(context.instance, step.prepares, partition) != ref:
+            context.instance.add_dynamic_partitions(SOURCES.name or "", [partition])
+            context.log_event(
+                dg.AssetMaterialization(
+                    asset_key=step.prepares,
+                    partition=partition,
+                    metadata=ui_metadata(store, store.manifest(ref), reused=False),
+                    tags={"dagster/data_version": ref.digest},
+                )
+            )
+    return prepared
 
 
 def ui_metadata(store: Store, manifest: Manifest, reused: bool) -> Metadata:
@@ -250,7 +296,7 @@ def announce(step: str, event: str, seconds: float = 0.0, detail: str = "") -> N
 
 def step_assets(step: Step) -> dg.AssetsDefinition:
     """The Dagster assets of a step: one per output, all depending on every input."""
-    deps = sorted(set(step.inputs.values()))
+    deps = sorted({*step.inputs.values(), *filter(None, [step.prepares])})
 
     @dg.multi_asset(
         name=step.name,

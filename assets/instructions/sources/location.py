@@ -109,6 +109,10 @@ class SourceFile:
         facts = self.filesystem.info(self.path)
         return ":".join(str(facts.get(key)) for key in ("size", "ETag", "ino", "mtime", "created", "LastModified"))
 
+    def size(self) -> int:
+        """Bytes, as they lie there."""
+        return int(self.filesystem.info(self.path)["size"])
+
     def sha256(self) -> str:
         """sha256 of the bytes as they lie there, read as a stream."""
         digest = hashlib.sha256()

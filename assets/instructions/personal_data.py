@@ -31,6 +31,7 @@ from training.config import StrictConfig
 # In this order one kind is preferred where two overlap: a mail address in a URL, a phone number in a policy number.
 KINDS: tuple[Kind, ...] = get_args(Kind)
 Action = Literal["keep", "mask", "quarantine"]
+DEFAULTS: Mapping[Kind, Action] = {"url": "keep"}
 PLACEHOLDERS: Mapping[Kind, str] = {kind: f"[{kind.replace('_', ' ')}]" for kind in KINDS}
 PREFILTERS: Mapping[Kind, str] = {
     **personal_data_spans.PREFILTERS,
@@ -43,9 +44,9 @@ class PersonalDataConfig(StrictConfig):
     """What is done with a text that holds personal data, by kind.
 
     Attributes:
-        screen: kind → action; a kind that is not named is masked. `mask` puts a placeholder such as `[phone]` in its place,
-            `quarantine` sets the text aside (masked, so that the quarantine does not hold it either), `keep` leaves it. All
-            kinds are counted.
+        screen: kind → action; a kind that is not named is masked, but for URLs, which are kept: few lead to a person. `mask`
+            puts a placeholder such as `[phone]` in its place, `quarantine` sets the text aside (masked, so that the quarantine
+            does not hold it either), `keep` leaves it. All kinds are counted.
         phone_regions: ISO 3166 codes of countries whose national phone notation is understood; numbers with a country code
             always are.
     """
@@ -56,7 +57,7 @@ class PersonalDataConfig(StrictConfig):
     @field_validator("screen")
     @classmethod
     def _every_kind(cls, screen: dict[Kind, Action]) -> dict[Kind, Action]:
-        return {kind: screen.get(kind, "mask") for kind in KINDS}
+        return {kind: screen.get(kind, DEFAULTS.get(kind, "mask")) for kind in KINDS}
 
     @field_validator("phone_regions")
     @classmethod
@@ -75,7 +76,7 @@ class PersonalDataConfig(StrictConfig):
     def summary(self) -> str:
         """The actions in a few words.
 
-        >>> PersonalDataConfig().summary(), PersonalDataConfig(screen={"url": "keep"}).summary()
+        >>> PersonalDataConfig(screen={"url": "mask"}).summary(), PersonalDataConfig().summary()
         ('mask', 'mail: mask, url: keep, id: mask, phone: mask, birth_date: mask, name: mask')
         """
         actions = set(self.screen.values())

@@ -12,7 +12,7 @@ from assets.instructions.personal_data import KINDS, PersonalDataConfig, find_sp
 from assets.instructions.personal_data_lexicon import EPONYMS
 
 CHATDOCTOR = Path(__file__).parents[4].parent / "shared" / "data" / "chatdoctor" / "chatdoctor5k.json"
-CONFIG = PersonalDataConfig()
+CONFIG = PersonalDataConfig(screen={"url": "mask"})
 
 
 def masked(text: str) -> str:
@@ -94,7 +94,12 @@ def test_kept_kinds_are_counted_and_stay() -> None:
 
 
 def test_helplines_are_nobodys_phone() -> None:
-    assert screen(["Poison control is 1-800-222-1222."], CONFIG).kinds == [()]
+    texts = [
+        "Poison control is 1-800-222-1222.",
+        "contact the library toll-free at 888-346-3656 to locate",
+        "call 888-346-3656",
+    ]
+    assert screen(texts, CONFIG).kinds == [(), (), ()]
 
 
 def test_an_unknown_region_is_refused() -> None:

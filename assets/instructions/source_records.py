@@ -14,12 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from assets.instructions.personal_data import PersonalDataConfig
 from assets.instructions.personal_data_records import PersonalDataFound, screen_records
 from assets.instructions.sources.base import SourceError, SourceRecords
 from assets.instructions.sources.registry import Source
-from assets.instructions.tables import TableWriter
+from assets.instructions.tables import SCHEMAS, TableWriter
 from training.manifests import Manifest
+from training.records import Split
 from training.stages import skip_key, source_hash
 from training.storage import Store
 
@@ -122,13 +126,17 @@ def write_source_records(work: SourceWork, folder: Path) -> dict[str, Any]:
     source = work.source
     before = source.signature()
     totals, found = _Totals(source.name), PersonalDataFound()
+    held_out: dict[str, Split] = {}
     with ExitStack() as stack:
         writers = {table: stack.enter_context(TableWriter(table, folder / f"{table}.parquet")) for table in TABLES}
         for batch in source.read():
+            held_out.update({name: split for name, split in batch.held_out.items() if held_out.get(name) != "external"})
             screen_records(batch, work.personal_data, found)
             totals.add(batch)
             for table, attribute in TABLES.items():
                 writers[table].add_records(getattr(batch, attribute))
+    if held_out:
+        _hold_out(folder / "instruction_pins.parquet", held_out)
     if source.signature() != before:
         raise SourceError(f"source {source.name}: its files changed while they were read; run again")
     told = {
@@ -143,6 +151,17 @@ def write_source_records(work: SourceWork, folder: Path) -> dict[str, Any]:
     }
     (folder / COUNTS).write_text(json.dumps(told, indent=1, ensure_ascii=False), encoding="utf-8")
     return told
+
+
+def _hold_out(path: Path, held_out: Mapping[str, Split]) -> None:
+    """Pins instructions that were written before a later row said that they are held out; external comes before benchmark."""
+    pins = pq.read_table(path, schema=SCHEMAS["instruction_pins"])
+    splits = [
+        known if known == "external" else held_out.get(name, known)
+        for name, known in zip(pins["instruction_id"].to_pylist(), pins["split"].to_pylist(), strict=True)
+    ]
+    with TableWriter("instruction_pins", path) as writer:
+        writer.add(pins.set_column(pins.schema.get_field_index("split"), "split", pa.array(splits, pa.string())))
 
 
 def publish_source_records(store: Store, work: SourceWork, folder: Path, run_id: str | None) -> Manifest:

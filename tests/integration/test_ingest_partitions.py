@@ -135,8 +135,6 @@ def test_a_source_that_cannot_be_used_stops_the_run_in_one_line(project: Callabl
     (settings.home.parent / "one" / "ori_pqal.json").write_text('{"1": {"QUESTION": "Why?"}}', encoding="utf-8")
     assert settings.config is not None
     settings.config.write_text("sources: {one: {adapter: pubmedqa, uri: one}}", encoding="utf-8")
-    with pytest.raises(
-        RunFailed, match="^ingest: source pubmedqa: test_ground_truth.json must stand beside ori_pqal.json"
-    ) as error:
+    with pytest.raises(RunFailed, match="^ingest: source one: test_ground_truth.json must stand beside ori_pqal.json") as error:
         run_chain(settings, steps_named(["ingest"]))
     assert "\n" not in str(error.value)

@@ -156,6 +156,17 @@ def test_a_file_that_changes_while_it_is_read_is_an_error(tmp_path: Path, monkey
         written(work, tmp_path / "out")
 
 
+def test_a_test_item_that_stood_in_another_file_before_is_external_all_the_same(tmp_path: Path) -> None:
+    row = {"question": "Which?", "options": {"A": "This"}, "answer": "This"}
+    json_lines(tmp_path / "medqa" / "all.jsonl", row, {**row, "question": "What?"})
+    json_lines(tmp_path / "medqa" / "test.jsonl", row)
+    told = written(work_of("medqa", tmp_path / "medqa"), tmp_path / "out")
+    assert counted(told)["quarantined", "question", "duplicate_id"] == 1
+    names = {row["instruction_id"]: row["text"] for row in rows_of(tmp_path / "out" / "raw_instructions.parquet")}
+    pins = {names[row["instruction_id"]]: row["split"] for row in rows_of(tmp_path / "out" / "instruction_pins.parquet")}
+    assert pins == {"Which?\nA. This": "external", "What?\nA. This": None}
+
+
 def test_row_groups_do_not_depend_on_the_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq

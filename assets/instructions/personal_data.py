@@ -109,7 +109,7 @@ def screen(texts: Sequence[str] | pa.Array, config: PersonalDataConfig) -> Scree
     screened: list[str] = column.to_pylist()
     kinds: list[tuple[Kind, ...]] = [()] * len(screened)
     hits: Counter[Kind] = Counter()
-    for row, suspected in _suspected(column, KINDS).items():
+    for row, suspected in _suspected(column).items():
         spans = find_spans(screened[row], suspected, phone_regions=config.phone_regions)
         if not spans:
             continue
@@ -153,11 +153,15 @@ def mask(text: str, spans: Sequence[Span]) -> str:
     return "".join([*parts, text[position:]])
 
 
-def _suspected(column: pa.Array, kinds: Sequence[Kind]) -> dict[int, list[Kind]]:
+def _suspected(column: pa.Array) -> dict[int, list[Kind]]:
     """Row → kinds whose pre-filter lets it through."""
     suspected: dict[int, list[Kind]] = {}
-    for kind in kinds:
+    for kind in KINDS:
         passes = pc.match_substring_regex(column, PREFILTERS[kind])
         for row in np.flatnonzero(passes.to_numpy(zero_copy_only=False)):
             suspected.setdefault(int(row), []).append(kind)
+    could = pc.match_substring_regex(column, personal_data_names.GIVEN_PREFILTER).to_numpy(zero_copy_only=False)
+    for row in map(int, np.flatnonzero(could)):
+        if "name" not in suspected.get(row, ()) and personal_data_names.mentions_given_name(column[row].as_py()):
+            suspected.setdefault(row, []).append("name")
     return suspected

@@ -27,6 +27,8 @@ _CUE = re.compile(
     r"|reach\s+me(?:\s+(?:at|on))?)(?:\s*(?:no\.?|number|\#|:|-|is|at|on)){0,3}\s*(?P<number>\(?\+?\d[\d\s().-]{5,}\d)",
     re.IGNORECASE,
 )
+# What stands before a number that is printed on a package or a form.
+_PRINTED = re.compile(r"\b(?:lot|batch|serial|item|barcode|isbn|issn|doi|pmid)\b[^.;\n\d]{0,12}$", re.IGNORECASE)
 # "198.03-257.45": a range of measurements.
 _MEASURED = re.compile(r"\.\d+\s?[-–]|[-–]\s?\d+\.")
 
@@ -49,7 +51,9 @@ def phones(text: str, regions: Sequence[str]) -> Iterator[Span]:
         public = {match.start for match in matches if not _private(match.number)}
         for match in matches:
             start = offset + match.start
-            if start not in seen and match.start not in public and not _MEASURED.search(match.raw_string):
+            if start in seen or match.start in public or _PRINTED.search(text, 0, start):
+                continue
+            if not _MEASURED.search(match.raw_string):
                 seen.add(start)
                 yield Span(start, offset + match.end, "phone")
     for cue in _CUE.finditer(text):

@@ -54,7 +54,7 @@ class _Stream(io.RawIOBase):
         try:
             data = self._handle.read(len(buffer))
         except Exception as error:  # aiohttp's, botocore's, asyncio's …: none of them is an end of file
-            raise BrokenOff(f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no answer'}") from error
+            raise BrokenOff(_said(error)) from error
         buffer[: len(data)] = data
         return len(data)
 
@@ -85,7 +85,7 @@ class SourceFile:
         except Exception as error:  # see _Stream
             if "file" in _protocols(self.filesystem):
                 raise
-            raise BrokenOff(f"{type(error).__name__}: {error}") from error
+            raise BrokenOff(_said(error)) from error
         with handle:
             # Lines with a limit: not every file system's own files can read those.
             yield io.BufferedReader(_Stream(handle), _BLOCK)
@@ -133,7 +133,7 @@ class Location:
         try:
             return fsspec.core.url_to_fs(self.uri)  # type: ignore[no-any-return]
         except (ImportError, ValueError) as error:
-            raise SourceError(f"{self.uri}: cannot be opened: {error}") from error
+            raise SourceError(f"{self.uri}: cannot be opened: {_said(error)}") from error
 
     def exists(self) -> bool:
         """Whether there is such a file or folder.
@@ -145,7 +145,7 @@ class Location:
         try:
             return bool(filesystem.exists(path))
         except Exception as error:  # every file system has errors of its own; none of them is a "no"
-            raise SourceError(f"{self.uri}: no answer: {type(error).__name__}: {error}") from error
+            raise SourceError(f"{self.uri}: no answer: {_said(error)}; run again") from error
 
     def is_file(self) -> bool:
         """Whether the location itself is a file."""
@@ -174,12 +174,17 @@ class Location:
                 prefix = path.rstrip("/") + "/"
                 names = sorted(found.removeprefix(prefix) for found in filesystem.find(path))
         except Exception as error:  # see exists
-            raise SourceError(f"{self.uri}: no answer: {type(error).__name__}: {error}; run again") from error
+            raise SourceError(f"{self.uri}: no answer: {_said(error)}; run again") from error
         return [
             SourceFile(name=name, path=prefix + name, filesystem=filesystem)
             for name in names
             if not patterns or any(fnmatch(name, pattern) for pattern in patterns)
         ]
+
+
+def _said(error: Exception) -> str:
+    """What an error says, in one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split()) or 'no answer'}"
 
 
 def _protocols(filesystem: Any) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from personal_data_cases import FRESH, REHEARSED, unmarked
+from personal_data_cases import BLIND, FRESH, REHEARSED, UNSEEN, unmarked
 from pydantic import ValidationError
 
 from assets.instructions.personal_data import KINDS, PersonalDataConfig, find_spans, screen
@@ -28,6 +28,9 @@ def masked(text: str) -> str:
         ("My son Tom has a fever.", "My son [name] has a fever."),
         ("I saw Dr J. K. Lindqvist yesterday.", "I saw Dr [name] yesterday."),
         ("Dr Oyelaran's team", "Dr [name]'s team"),
+        ("Rajesh Kulkarni was seen.", "[name] was seen."),
+        ("im carlos, it burns", "im [name], it burns"),
+        ("My aunt Ottilie (84) fell.", "My aunt [name] (84) fell."),
         ("Mail k_lee@example.org or call (212) 555-0147.", "Mail [mail] or call [phone]."),
         ("DOB: 03/14/1982, MRN: 00483921", "DOB: [birth date], MRN: [id]"),
         ("See https://example.com/me?x=1.", "See [url]."),
@@ -38,9 +41,20 @@ def test_masking_takes_the_datum_and_nothing_else(text: str, expected: str) -> N
 
 
 def test_what_only_looks_like_personal_data_stays() -> None:
-    cases = [case for case in (*REHEARSED, *FRESH) if unmarked(case)[0] == case]
-    assert len(cases) == 84
+    cases = [case for case in (*REHEARSED, *FRESH, *UNSEEN, *BLIND) if unmarked(case)[0] == case]
+    assert len(cases) == 84 + 14 + 16
     assert screen(cases, CONFIG).texts == cases
+
+
+def test_texts_of_encyclopaedias_stay() -> None:
+    texts = [
+        "Pierre Robin sequence is rare.",
+        "Aloe Vera Topical",
+        "the University of California, San Francisco Fetal Treatment Center",
+        "Patient-Controlled Therapy",
+        "LOT 22-4711-8899",
+    ]
+    assert screen(texts, CONFIG).texts == texts
 
 
 def test_eponymous_diseases_stay() -> None:
@@ -52,26 +66,33 @@ def test_eponymous_diseases_stay() -> None:
     assert screen(texts, CONFIG).texts == texts
 
 
-def test_recall_and_precision_on_planted_places() -> None:
+@pytest.mark.parametrize(
+    ("cases", "places", "recall", "precision"),
+    [((*REHEARSED, *FRESH), 93, 0.95, 0.98), (UNSEEN, 27, 0.88, 0.98), (BLIND, 26, 0.73, 0.98)],
+    ids=["rehearsed and fresh", "unseen", "blind"],
+)
+def test_recall_and_precision_on_planted_places(cases: tuple[str, ...], places: int, recall: float, precision: float) -> None:
     planted_places = found = hits = right = 0
-    for case in (*REHEARSED, *FRESH):
+    for case in cases:
         text, planted = unmarked(case)
         spans = find_spans(text, KINDS, phone_regions=CONFIG.phone_regions)
         planted_places += len(planted)
         found += sum(all(any(s.start <= i < s.end for s in spans) for i in range(a, b)) for a, b, _ in planted)
         hits += len(spans)
         right += sum(any(s.start < b and s.end > a and s.kind == kind for a, b, kind in planted) for s in spans)
-    assert planted_places == 93
-    assert found / planted_places >= 0.95
-    assert right / hits >= 0.98
+    assert planted_places == places
+    assert found / planted_places >= recall
+    assert right / hits >= precision
 
 
 def test_names_that_nothing_announces_are_the_known_gap() -> None:
-    assert masked("Tyrone fell off the swing.") == "Tyrone fell off the swing."
+    # Neither a given name of the list nor announced; and with a surname alone, as half of medicine is called after somebody.
+    for text in ("Tyrone fell off the swing.", "i told priya to stop", "I spoke with Maria Gonzalez."):
+        assert masked(text) == text
 
 
 def test_the_prefilter_loses_nothing_and_masked_text_is_clean() -> None:
-    texts = [unmarked(case)[0] for case in (*REHEARSED, *FRESH)]
+    texts = [unmarked(case)[0] for case in (*REHEARSED, *FRESH, *UNSEEN, *BLIND)]
     screened = screen(texts, CONFIG)
     spans = [find_spans(text, KINDS, phone_regions=CONFIG.phone_regions) for text in texts]
     assert [set(kinds) for kinds in screened.kinds] == [{span.kind for span in found} for found in spans]

@@ -161,7 +161,7 @@ def _suspected(column: pa.Array) -> dict[int, list[Kind]]:
         for row in np.flatnonzero(passes.to_numpy(zero_copy_only=False)):
             suspected.setdefault(int(row), []).append(kind)
     could = pc.match_substring_regex(column, personal_data_names.GIVEN_PREFILTER).to_numpy(zero_copy_only=False)
-    for row in map(int, np.flatnonzero(could)):
-        if "name" not in suspected.get(row, ()) and personal_data_names.mentions_given_name(column[row].as_py()):
-            suspected.setdefault(row, []).append("name")
+    for place in map(int, np.flatnonzero(could)):
+        if "name" not in suspected.get(place, ()) and personal_data_names.mentions_given_name(column[place].as_py()):
+            suspected.setdefault(place, []).append("name")
     return suspected

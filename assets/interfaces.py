@@ -40,18 +40,26 @@ CLEAR_ERRORS = (ConfigError, StoreError, StageRefusal, SourceError, TableError, 
 
 # Metadata entry of a materialization: the skip key of the work behind it.
 SKIP_KEY = "skip_key"
+# One partition per source, added when a source is first read.
+SOURCES = dg.DynamicPartitionsDefinition(name="sources")
 
 
 class ProjectResource(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """Where everything is kept, which profile and which sources: what `promedical run` takes as options."""
+    """Where everything is kept, which profile, which sources, which file: what `promedical run` takes as options."""
 
     home: str
     profile: str = "local"
     sources: list[str] = ["corpus"]
+    config: str | None = None
 
     def settings(self) -> Settings:
         """The choices as plain data."""
-        return Settings(profile=self.profile, sources=tuple(self.sources), home=Path(self.home))
+        return Settings(
+            profile=self.profile,
+            sources=tuple(self.sources),
+            home=Path(self.home),
+            config=Path(self.config) if self.config else None,
+        )
 
     def store(self) -> Store:
         """The artifact store."""
@@ -151,12 +159,18 @@ def current_making(instance: dg.DagsterInstance, store: Store, asset: str) -> Ma
     return store.making(str(key.value), ref) if key else None
 
 
-def current_ref(instance: dg.DagsterInstance, asset: str) -> ArtifactRef | None:
-    """The artifact an asset stands for now: the data version of its latest materialization."""
-    event = instance.get_latest_materialization_event(dg.AssetKey(asset))
-    if event is None or event.asset_materialization is None:
+def current_ref(instance: dg.DagsterInstance, asset: str, partition: str | None = None) -> ArtifactRef | None:
+    """The artifact an asset, or one of its partitions, stands for now: the data version of its latest materialization."""
+    if partition is None:
+        event = instance.get_latest_materialization_event(dg.AssetKey(asset))
+        found = event.asset_materialization if event else None
+    else:
+        only = dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), asset_partitions=[partition])
+        records = instance.fetch_materializations(only, limit=1).records
+        found = records[0].asset_materialization if records else None
+    if found is None:
         return None
-    tags = event.asset_materialization.tags or {}
+    tags = found.tags or {}
     digest = tags.get("dagster/data_version")
     return ArtifactRef(name=asset, digest=digest) if digest else None
 
@@ -232,6 +246,7 @@ def _run_here(
     key: str,
 ) -> None:
     assert step.run is not None
+    prepared = _prepare(context, step, settings, store, config)
     with store.workspace() as folder:
         outputs = {name: folder / "outputs" / name for name in step.outputs}
         for output in outputs.values():
@@ -243,6 +258,7 @@ def _run_here(
             outputs=outputs,
             refs=refs,
             previous=_previous(context.instance, step, store),
+            prepared={partition: store.fetch(ref) for partition, ref in prepared.items()},
         )
         metadata = step.run(work)
         manifests = {
@@ -250,7 +266,8 @@ def _run_here(
                 name=name,
                 folder=output,
                 skip_key=key,
-                inputs={role: str(ref) for role, ref in refs.items()},
+                inputs={role: str(ref) for role, ref in refs.items()}
+                | {f"{step.prepares}/{partition}": str(ref) for partition, ref in prepared.items()},
                 config=config,
                 code_version=source_hash(step.sources),
                 metadata=metadata.get(name, {}),
@@ -275,6 +292,27 @@ def _input(store: Store, ref: ArtifactRef, files: tuple[str, ...] | None, copies
 def _previous(instance: dg.DagsterInstance, step: Step, store: Store) -> dict[str, Path]:
     before = {name: current_ref(instance, name) for name in step.outputs} if step.uses_previous else {}
     return {name: store.fetch(ref) for name, ref in before.items() if ref is not None and store.has(ref)}
+
+
+def _prepare(
+    context: dg.AssetExecutionContext, step: Step, settings: Settings, store: Store, config: dict[str, Any]
+) -> dict[str, ArtifactRef]:
+    """Has a step's partitions made, and records those that Dagster doesn't stand at yet."""
+    if step.prepare is None:
+        return {}
+    prepared = step.prepare(settings, store, config, context.run_id)
+    for partition, ref in prepared.items():
+        if current_ref(context.instance, step.prepares, partition) != ref:
+            context.instance.add_dynamic_partitions(SOURCES.name or "", [partition])
+            context.log_event(
+                dg.AssetMaterialization(
+                    asset_key=step.prepares,
+                    partition=partition,
+                    metadata=ui_metadata(store, store.manifest(ref).making(), reused=False),
+                    tags={"dagster/data_version": ref.digest},
+                )
+            )
+    return prepared
 
 
 def ui_metadata(store: Store, made: Making, reused: bool) -> Metadata:
@@ -320,7 +358,7 @@ def announce(step: str, event: str, seconds: float = 0.0) -> None:
 
 def step_assets(step: Step) -> dg.AssetsDefinition:
     """The Dagster assets of a step: one per output, all depending on every input."""
-    deps = sorted(set(step.inputs.values()))
+    deps = sorted({*step.inputs.values(), *filter(None, [step.prepares])})
 
     @dg.multi_asset(
         name=step.name,

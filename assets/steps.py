@@ -43,7 +43,8 @@ class Settings:
 class StepRun:
     """What a step's function gets: exact input folders by role, one empty folder per output, its resolved config.
 
-    `previous` holds the folders that its outputs stood for before, where there are any and the step says that it uses them.
+    `previous` holds the folders that its outputs stood for before, where there are any and the step says that it uses them;
+    `prepared` those of the artifacts that its `prepare` made or found, by partition.
     """
 
     settings: Settings
@@ -52,6 +53,7 @@ class StepRun:
     outputs: Mapping[str, Path]
     refs: Mapping[str, ArtifactRef]
     previous: Mapping[str, Path]
+    prepared: Mapping[str, Path] = field(default_factory=dict)
 
 
 Metadata = dict[str, Any]
@@ -70,7 +72,9 @@ class Step:
         stage: or the name of a stage of training/, which runs as a process or pod of its own.
         sources: code whose change makes the result stale (a stage brings its own).
         libraries: distributions whose version makes the result stale.
-        prepare: makes or finds, before the work, further artifacts that the work reads and that the config already names.
+        prepare: (settings, store, config, run id) → partition → artifact: makes or finds, before the work, further artifacts
+            that the work reads and that the config already names.
+        prepares: the partitioned asset that `prepare` makes partitions of; the step's assets hang on it.
         checks: assets that wait for this step's verdict; it is a blocking check then and no asset, its metadata say `passed`.
         check_name: name of the check on each of them.
         used: the roles that count under a config; all by default.
@@ -91,7 +95,8 @@ class Step:
     stage: str | None = None
     sources: tuple[str, ...] = ()
     libraries: tuple[str, ...] = ()
-    prepare: Callable[[Settings, Store, str], dict[str, ArtifactRef]] | None = None
+    prepare: Callable[[Settings, Store, Mapping[str, Any], str], dict[str, ArtifactRef]] | None = None
+    prepares: str = ""
     checks: tuple[str, ...] = ()
     check_name: str = ""
     used: Callable[[Mapping[str, Any]], tuple[str, ...]] | None = None

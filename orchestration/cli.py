@@ -31,7 +31,8 @@ def _parser() -> argparse.ArgumentParser:
         help="run the chain; steps whose work is known are not done again",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="examples:\n  promedical run --profile smoke\n  promedical run --source kqa=../shared/data/kqa\n"
-        "  promedical run --source corpus --source kqa=data/kqa --select reports",
+        "  promedical run --source corpus --source kqa=data/kqa --select reports\n"
+        "  promedical run --config mine.yaml",
     )
     run.add_argument("--profile", default="local", help=f"one of {', '.join(PROFILES)} (default: %(default)s)")
     run.add_argument(
@@ -39,6 +40,12 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         metavar="NAME[=URI]",
         help=f"replaces the default list ({', '.join(DEFAULT_SOURCES)}); may be given several times",
+    )
+    run.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE.yaml",
+        help="declares sources of your own (they are the default list then) and what is done with personal data",
     )
     run.add_argument("--select", nargs="+", metavar="NAME", help="only these steps, assets or groups")
     _add_home(run)
@@ -56,15 +63,18 @@ def _add_home(parser: argparse.ArgumentParser) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     # Dagster takes seconds to import: not for --help or a wrong option.
+    from assets.instructions.project_file import personal_data_config
     from assets.instructions.sources.base import SourceError
-    from assets.instructions.sources.registry import parse_source
+    from assets.instructions.sources.registry import resolve_sources
+    from assets.instructions.sources.specs import load_specs
 
-    sources = tuple(arguments.source or DEFAULT_SOURCES)
+    declared = arguments.config.absolute() if arguments.config else None
     try:
         if arguments.profile not in PROFILES:
             raise ConfigError(f"unknown profile {arguments.profile!r}; allowed: {', '.join(PROFILES)}")
-        for source in sources:
-            parse_source(source)
+        personal_data_config(declared)
+        sources = tuple(arguments.source or load_specs(declared) or DEFAULT_SOURCES)
+        resolve_sources(list(sources), declared=declared)
     except (ConfigError, SourceError) as error:
         return _refuse(error)
     from assets.chain import CHAIN, SelectionError, steps_named
@@ -73,7 +83,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from orchestration.run import RunFailed, run_chain, show_result
     from training.storage import StoreError
 
-    settings = Settings(profile=arguments.profile, sources=sources, home=arguments.home.absolute())
+    settings = Settings(profile=arguments.profile, sources=sources, home=arguments.home.absolute(), config=declared)
     try:
         steps = steps_named(arguments.select) if arguments.select else list(CHAIN)
         looked_at = run_chain(settings, steps)

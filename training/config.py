@@ -55,7 +55,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: cannot be read: {error}") from error
+        # YAML's own message has a line for each detail.
+        raise ConfigError(f"{path}: cannot be read: {' '.join(str(error).split())}") from error
     if values is None:
         return {}
     if not isinstance(values, dict):

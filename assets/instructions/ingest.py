@@ -1,86 +1,174 @@
-"""Ingestion: sources → rows of the raw tables, near-duplicates named, nothing lost.
+"""Ingestion: the records of single sources → the raw tables, sorted by id, near-duplicates named.
 
-What belongs here: putting the sources' records together. What does not: a source's format, drawing splits, writing files.
+What belongs here: making the records that are missing, and putting all together in bounded memory. What does not: a source's
+format (`sources/`), what one source's records are (`source_records.py`), drawing splits.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+import json
+import multiprocessing
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
+
+import duckdb
+import pyarrow as pa
 
 from assets.instructions.clusters import cluster_instructions
 from assets.instructions.config import SplitConfig
-from assets.instructions.sources.base import SourceError, SourceRecords
-from assets.instructions.sources.registry import Source
+from assets.instructions.source_records import (
+    ARTIFACT,
+    COUNTS,
+    TABLES,
+    SourceWork,
+    publish_source_records,
+    write_source_records,
+)
+from assets.instructions.sources.base import RawInstruction
+from assets.instructions.sources.location import Location
 from assets.instructions.splits import ClusterMember, assign_splits
-from assets.instructions.tables import SCHEMAS
+from assets.instructions.tables import SCHEMAS, SORT_KEYS, TableWriter, write_table
+from training.manifests import ArtifactRef
+from training.storage import Store
+
+PROCESSES = 2
+# Below this a second process takes longer to start than to read.
+_WORTH_A_PROCESS = 20 << 20
+_MEMORY = "2GB"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RawTables:
-    """Rows by table, and the counts of records by (source, kind) for the report."""
+def prepare_source_records(store: Store, works: Sequence[SourceWork], run_id: str | None) -> dict[str, ArtifactRef]:
+    """Source → its records' artifact; those that the store does not hold are read now, two sources at a time if large.
 
-    tables: dict[str, list[dict[str, Any]]]
-    read: dict[tuple[str, str], int]
-    accepted: dict[tuple[str, str], int]
-    quarantined: dict[tuple[str, str], int]
-    labels_replaced: int
-
-
-def ingest(sources: Sequence[Source]) -> RawTables:
-    """Reads all sources; deterministic in their content, whatever the order they are named in.
+    A source whose records are held is not opened. One that fails stops the others, and is not published.
 
     Raises:
-        SourceError: a source without a usable file, or one that is named twice.
-        AssertionError: a source for which read = accepted + quarantined does not hold.
+        SourceError: as `write_source_records`.
     """
-    if len({source.name for source in sources}) != len(sources):
-        raise SourceError("a source is named twice; name each once")
-    return combine([source.adapter.read(source.uri) for source in sorted(sources, key=lambda item: item.name)])
+    found = {work.source.name: store.recall(work.key) for work in works}
+    missing = [work for work in works if found[work.source.name] is None]
+    refs = {name: known[ARTIFACT] for name, known in found.items() if known is not None}
+    with store.workspace() as workspace:
+        folders = {work.source.name: workspace / work.source.name for work in missing}
+        for folder in folders.values():
+            folder.mkdir()
+        for work in _read(missing, folders):
+            refs[work.source.name] = publish_source_records(store, work, folders[work.source.name], run_id).ref
+    return dict(sorted(refs.items()))
 
 
-def combine(read: Sequence[SourceRecords]) -> RawTables:
-    """Makes raw tables of what the adapters read.
+def _read(works: Sequence[SourceWork], folders: Mapping[str, Path]) -> Iterator[SourceWork]:
+    """Reads sources, and yields each when it has been read."""
+    sizes = {work.source.name: work.source.size() for work in works}
+    if len(works) < 2 or sum(sizes.values()) - max(sizes.values()) < _WORTH_A_PROCESS:
+        for work in works:
+            write_source_records(work, folders[work.source.name])
+            yield work
+        return
+    # Large ones first, so that none is left over for the end. Spawned: a fork would copy Dagster's threads half.
+    ordered = sorted(works, key=lambda work: -sizes[work.source.name])
+    with ProcessPoolExecutor(PROCESSES, mp_context=multiprocessing.get_context("spawn")) as pool:
+        try:
+            waiting = [
+                (work, pool.submit(write_source_records, _sendable(work), folders[work.source.name])) for work in ordered
+            ]
+            for work, done in waiting:
+                done.result()
+                yield work
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
-    Raises:
-        AssertionError: as `ingest`.
+
+def _sendable(work: SourceWork) -> SourceWork:
+    # Without the open file system that the location may hold.
+    return replace(work, source=replace(work.source, location=Location(work.source.location.uri)))
+
+
+def combine(records: Mapping[str, Path], folder: Path) -> dict[str, int]:
+    """Writes all raw tables of the sources' records, `<folder>/<table>.parquet`; table → its rows.
+
+    The order in which sources are named does not matter. Memory is bounded but for the clustering of the texts.
+
+    Args:
+        records: source → folder of its records.
+        folder: where the tables are written.
     """
-    for records in read:
-        records.check_nothing_lost()
-    instructions = [item for records in read for item in records.instructions]
-    clustering = cluster_instructions(instructions)
-    rows: dict[str, list[dict[str, Any]]] = {
-        "raw_instructions": [
-            {**_columns("raw_instructions", asdict(item)), "duplicate_of": clustering.duplicate_of.get(item.instruction_id)}
-            for item in instructions
-        ],
-        "instruction_pins": [
-            {
-                "instruction_id": item.instruction_id,
-                "cluster_id": clustering.cluster_ids[item.instruction_id],
-                "split": item.split,
-            }
-            for item in instructions
-        ],
-    }
-    for table, attribute in (
-        ("raw_criteria", "criteria"),
-        ("raw_responses", "responses"),
-        ("raw_verdicts", "verdicts"),
-        ("raw_quarantine", "quarantined"),
-        ("fragments", "fragments"),
-        ("annotations", "annotations"),
+    rows = {}
+    with _database(folder) as connection:
+        connection.register("clusters", _clusters(connection, [records[name] for name in sorted(records)]))
+        for table in TABLES:
+            files = [records[name] / f"{table}.parquet" for name in sorted(records)]
+            rows[table] = _sorted_copy(connection, table, files, folder / f"{table}.parquet")
+    told = [json.loads((records[name] / COUNTS).read_text(encoding="utf-8")) for name in sorted(records)]
+    for table, found in (
+        ("source_facts", [item["facts"] for item in told]),
+        ("source_counts", [row for item in told for row in item["counts"]]),
     ):
-        rows[table] = [_columns(table, asdict(item)) for records in read for item in getattr(records, attribute)]
-    return RawTables(
-        tables=rows,
-        read=_by_kind((records.source, records.read) for records in read),
-        accepted=_by_kind((records.source, records.accepted) for records in read),
-        quarantined=_by_kind((records.source, Counter(item.kind for item in records.quarantined)) for records in read),
-        labels_replaced=sum(records.labels_replaced for records in read),
+        write_table(table, found, folder)
+        rows[table] = len(found)
+    return rows
+
+
+@contextmanager
+def _database(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    connection = duckdb.connect(
+        config={"memory_limit": _MEMORY, "temp_directory": str(folder / "spilled"), "threads": PROCESSES}
+    )
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def _sorted_copy(connection: duckdb.DuckDBPyConnection, table: str, files: Sequence[Path], target: Path) -> int:
+    """All rows of the files in the table's order; DuckDB sorts, spilling to disk, and pyarrow writes: bytes that repeat."""
+    columns = SCHEMAS[table].names
+    # What sorts equal may still differ in another column.
+    order = ", ".join(dict.fromkeys([*SORT_KEYS[table], *columns]))
+    query = f"from read_parquet({_listed(files)}) as rows"
+    added = {"raw_instructions": "duplicate_of", "instruction_pins": "cluster_id"}.get(table)
+    if added:
+        query += " join clusters using (instruction_id)"
+        columns = [f"clusters.{name}" if name == added else f"rows.{name}" for name in columns]
+        order = "instruction_id"
+    count = 0
+    with TableWriter(table, target) as writer:
+        result = connection.sql(f"select {', '.join(columns)} {query} order by {order}")
+        for batch in result.to_arrow_reader(1 << 14):
+            writer.add(pa.Table.from_batches([batch]).cast(SCHEMAS[table]))
+            count += len(batch)
+    return count
+
+
+def _listed(files: Sequence[Path]) -> str:
+    return "[" + ", ".join("'" + str(file).replace("'", "''") + "'" for file in files) + "]"
+
+
+def _clusters(connection: duckdb.DuckDBPyConnection, folders: Sequence[Path]) -> pa.Table:
+    """Cluster and repeated instruction of every instruction."""
+    texts, pins = ([folder / f"{table}.parquet" for folder in folders] for table in ("raw_instructions", "instruction_pins"))
+    cursor = connection.execute(
+        f"select i.instruction_id, i.text, p.cluster_key from read_parquet({_listed(texts)}) as i"
+        f" join read_parquet({_listed(pins)}) as p using (instruction_id)"
+    )
+    clustering = cluster_instructions(
+        [
+            RawInstruction(instruction_id=name, source="", source_row="", text=text, license="", cluster_key=key)
+            for name, text, key in cursor.fetchall()
+        ]
+    )
+    names = list(clustering.cluster_ids)
+    return pa.table(
+        {
+            "instruction_id": pa.array(names, pa.string()),
+            "cluster_id": pa.array([clustering.cluster_ids[name] for name in names], pa.string()),
+            "duplicate_of": pa.array([clustering.duplicate_of.get(name) for name in names], pa.string()),
+        }
     )
 
 
@@ -88,34 +176,11 @@ def split_rows(
     pins: Sequence[Mapping[str, Any]], *, config: SplitConfig, previous: Mapping[str, str] | None = None
 ) -> list[dict[str, Any]]:
     """Rows of `instruction_splits` from rows of `instruction_pins`; see `splits.py`."""
-    splits = assign_splits([ClusterMember(**pin) for pin in pins], config=config, previous=previous)
+    members = [
+        ClusterMember(instruction_id=pin["instruction_id"], cluster_id=pin["cluster_id"], split=pin["split"]) for pin in pins
+    ]
+    splits = assign_splits(members, config=config, previous=previous)
     return [
         {"instruction_id": pin["instruction_id"], "cluster_id": pin["cluster_id"], "split": splits[pin["instruction_id"]]}
         for pin in pins
     ]
-
-
-def fingerprint(source: Source) -> str:
-    """sha256 over names and bytes of the files a source reads: equal means that it need not be read again.
-
-    Raises:
-        SourceError: a file vanished or cannot be read.
-    """
-    digest = hashlib.sha256(source.name.encode())
-    for path in source.adapter.files(source.uri):
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise SourceError(f"source {source.name}: {path} cannot be read: {error.strerror}") from error
-        name = path.relative_to(source.uri).as_posix().encode()
-        # Lengths stand in front, so that no other split into names and bytes gives the same stream.
-        digest.update(f"{len(name)}:{len(content)}:".encode() + name + content)
-    return digest.hexdigest()
-
-
-def _columns(table: str, row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: row.get(name) for name in SCHEMAS[table].names}
-
-
-def _by_kind(counts: Iterable[tuple[str, Counter[str]]]) -> dict[tuple[str, str], int]:
-    return {(source, kind): number for source, counter in counts for kind, number in sorted(counter.items())}

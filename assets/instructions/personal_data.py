@@ -22,7 +22,7 @@ from typing import Literal, get_args
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
 from assets.instructions import personal_data_names, personal_data_phones, personal_data_spans
 from assets.instructions.personal_data_spans import Kind, Span
@@ -30,6 +30,8 @@ from training.config import StrictConfig
 
 # In this order one kind is preferred where two overlap: a mail address in a URL, a phone number in a policy number.
 KINDS: tuple[Kind, ...] = get_args(Kind)
+Action = Literal["keep", "mask", "quarantine"]
+DEFAULTS: Mapping[Kind, Action] = {"url": "keep"}
 PLACEHOLDERS: Mapping[Kind, str] = {kind: f"[{kind.replace('_', ' ')}]" for kind in KINDS}
 PREFILTERS: Mapping[Kind, str] = {
     **personal_data_spans.PREFILTERS,
@@ -39,19 +41,23 @@ PREFILTERS: Mapping[Kind, str] = {
 
 
 class PersonalDataConfig(StrictConfig):
-    """What is looked for, and what is done with a text that holds it.
+    """What is done with a text that holds personal data, by kind.
 
     Attributes:
-        action: `mask` puts a placeholder such as `[phone]` in its place, `quarantine` sets the text aside (masked, so that the
-            quarantine does not hold it either), `report` leaves the text and counts.
-        kinds: what is looked for.
+        screen: kind → action; a kind that is not named is masked, but for URLs, which are kept: few lead to a person. `mask`
+            puts a placeholder such as `[phone]` in its place, `quarantine` sets the text aside (masked, so that the quarantine
+            does not hold it either), `keep` leaves it. All kinds are counted.
         phone_regions: ISO 3166 codes of countries whose national phone notation is understood; numbers with a country code
             always are.
     """
 
-    action: Literal["mask", "quarantine", "report"] = "mask"
-    kinds: tuple[Kind, ...] = KINDS
+    screen: dict[Kind, Action] = Field(default_factory=dict, validate_default=True)
     phone_regions: tuple[str, ...] = ("US", "GB", "IN")
+
+    @field_validator("screen")
+    @classmethod
+    def _every_kind(cls, screen: dict[Kind, Action]) -> dict[Kind, Action]:
+        return {kind: screen.get(kind, DEFAULTS.get(kind, "mask")) for kind in KINDS}
 
     @field_validator("phone_regions")
     @classmethod
@@ -63,13 +69,26 @@ class PersonalDataConfig(StrictConfig):
             raise ValueError(f"unknown region {unknown[0]!r}; write ISO 3166 codes such as US")
         return regions
 
+    def sets_aside(self, kinds: Iterable[Kind]) -> bool:
+        """Whether a text with these kinds is quarantined."""
+        return any(self.screen[kind] == "quarantine" for kind in kinds)
+
+    def summary(self) -> str:
+        """The actions in a few words.
+
+        >>> PersonalDataConfig(screen={"url": "mask"}).summary(), PersonalDataConfig().summary()
+        ('mask', 'mail: mask, url: keep, id: mask, phone: mask, birth_date: mask, name: mask')
+        """
+        actions = set(self.screen.values())
+        return actions.pop() if len(actions) == 1 else ", ".join(f"{kind}: {self.screen[kind]}" for kind in KINDS)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Screening:
     """What was found.
 
     Attributes:
-        texts: the texts in their order; masked unless the action is `report`.
+        texts: the texts in their order, masked but for kinds that are kept.
         kinds: for every text the kinds found in it, in the order of KINDS; empty for most.
         hits: number of places by kind, over all texts.
     """
@@ -84,21 +103,22 @@ def screen(texts: Sequence[str] | pa.Array, config: PersonalDataConfig) -> Scree
 
     Args:
         texts: texts without nulls.
-        config: kinds and action.
+        config: actions and phone regions.
     """
     column = texts if isinstance(texts, pa.Array) else pa.array(texts, pa.string())
     screened: list[str] = column.to_pylist()
     kinds: list[tuple[Kind, ...]] = [()] * len(screened)
     hits: Counter[Kind] = Counter()
-    for row, suspected in _suspected(column, config.kinds).items():
+    for row, suspected in _suspected(column).items():
         spans = find_spans(screened[row], suspected, phone_regions=config.phone_regions)
         if not spans:
             continue
         hits.update(span.kind for span in spans)
         found = {span.kind for span in spans}
         kinds[row] = tuple(kind for kind in KINDS if kind in found)
-        if config.action != "report":
-            screened[row] = mask(screened[row], spans)
+        hidden = [span for span in spans if config.screen[span.kind] != "keep"]
+        if hidden:
+            screened[row] = mask(screened[row], hidden)
     return Screening(texts=screened, kinds=kinds, hits=hits)
 
 
@@ -133,11 +153,15 @@ def mask(text: str, spans: Sequence[Span]) -> str:
     return "".join([*parts, text[position:]])
 
 
-def _suspected(column: pa.Array, kinds: Sequence[Kind]) -> dict[int, list[Kind]]:
+def _suspected(column: pa.Array) -> dict[int, list[Kind]]:
     """Row → kinds whose pre-filter lets it through."""
     suspected: dict[int, list[Kind]] = {}
-    for kind in kinds:
+    for kind in KINDS:
         passes = pc.match_substring_regex(column, PREFILTERS[kind])
         for row in np.flatnonzero(passes.to_numpy(zero_copy_only=False)):
             suspected.setdefault(int(row), []).append(kind)
+    could = pc.match_substring_regex(column, personal_data_names.GIVEN_PREFILTER).to_numpy(zero_copy_only=False)
+    for place in map(int, np.flatnonzero(could)):
+        if "name" not in suspected.get(place, ()) and personal_data_names.mentions_given_name(column[place].as_py()):
+            suspected.setdefault(place, []).append("name")
     return suspected

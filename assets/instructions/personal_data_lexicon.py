@@ -97,7 +97,15 @@ NOT_NAMES = _words("""
     gpt google internet world america american indian british chinese african asian european hispanic muslim hindu jewish
     english spanish tylenol advil motrin aleve benadryl zyrtec claritin aspirin ibuprofen paracetamol weight height blood
     results result report scan ultrasound mri ct xray x-ray ecg ekg icu er ent gp md phd rn mbbs usa uk jr sr ii iii reply
-    await awaiting
+    await awaiting thinks believes recommends wants needs gave put sent also will calls
+""")
+# Given names that are also plants, stones, places or everyday words: alone they are no evidence.
+AMBIGUOUS_NAMES = _words("""
+    amber angel april ariel aurora autumn basil carol chance charity chelsea clement cody craig crystal daisy dale dawn dean
+    devon diamond drew ebony faith florence frank georgia gene ginger grace grant guy hazel heather holly hope iris ivy jack
+    jade jasmin jay jean jerry jordan joy june kelly kerry lance laurel lee lily lynn max may miles milan mina morgan olive
+    owen patel ram ray rita robin rocky rosa rosemary ruby sally sandy saul scarlett sidney sierra stan still summer taylor
+    terry victor victoria violet virginia wade will
 """)
 
 # Lower-case words after "my name is" that are no name.
@@ -118,7 +126,7 @@ EPONYMS = _words("""
 PRODUCTS = _words("pepper scholl scholls bronner bronners google youtube reckeweg seuss")
 # What follows an eponym, or a name that is none: "Dr. Down syndrome", "Parkinson's disease".
 DISEASE_WORDS = (
-    "disease|syndrome|lymphoma|sarcoma|tumou?r|sign|test|score|palsy|thyroiditis|phenomenon|contracture|disorder|dementia|body|bodies"
+    "disease|syndrome|sequence|pupil|congenital|nodules?|nodes?|patch|stain|stage|class|grade|index|classification|lymphoma|sarcoma|tumou?r|sign|test|score|palsy|thyroiditis|phenomenon|contracture|disorder|dementia|body|bodies"
     "|o?esophagus|ulcer|fracture|criteria|scale|manoeuvre|maneuver|procedure|anomaly|anaemia|anemia|ataxia|chorea"
 )
 PARTICLES = _words("van von de der den del della di da dos la le al bin ibn el ter ten st st.")

@@ -27,6 +27,8 @@ _CUE = re.compile(
     r"|reach\s+me(?:\s+(?:at|on))?)(?:\s*(?:no\.?|number|\#|:|-|is|at|on)){0,3}\s*(?P<number>\(?\+?\d[\d\s().-]{5,}\d)",
     re.IGNORECASE,
 )
+# What stands before a number that is printed on a package or a form.
+_PRINTED = re.compile(r"\b(?:lot|batch|serial|item|barcode|isbn|issn|doi|pmid)\b[^.;\n\d]{0,12}$", re.IGNORECASE)
 # "198.03-257.45": a range of measurements.
 _MEASURED = re.compile(r"\.\d+\s?[-–]|[-–]\s?\d+\.")
 
@@ -44,13 +46,18 @@ def phones(text: str, regions: Sequence[str]) -> Iterator[Span]:
     for candidate in _CANDIDATE.finditer(text):
         offset = max(0, candidate.start() - _BEFORE)
         window = text[offset : candidate.end() + _AFTER]
-        for match in (match for region in regions for match in phonenumbers.PhoneNumberMatcher(window, region)):
+        matches = [match for region in regions for match in phonenumbers.PhoneNumberMatcher(window, region)]
+        # One country's freephone number has the shape of another's mobile: 888-346-3656.
+        public = {match.start for match in matches if not _private(match.number)}
+        for match in matches:
             start = offset + match.start
-            if start not in seen and not _MEASURED.search(match.raw_string) and _private(match.number):
+            if start in seen or match.start in public or _PRINTED.search(text, 0, start):
+                continue
+            if not _MEASURED.search(match.raw_string):
                 seen.add(start)
                 yield Span(start, offset + match.end, "phone")
     for cue in _CUE.finditer(text):
-        if cue.start("number") not in seen and any(_possible(cue.group("number"), region) for region in regions):
+        if cue.start("number") not in seen and _announced(cue.group("number"), regions):
             yield Span(*cue.span("number"), "phone")
 
 
@@ -66,14 +73,17 @@ def _private(number: PhoneNumber) -> bool:
     return phonenumbers.number_type(number) not in public
 
 
-def _possible(digits: str, region: str) -> bool:
-    """Whether announced digits can be a number of the region, if only a local one (no area code)."""
+def _announced(digits: str, regions: Sequence[str]) -> bool:
+    """Whether announced digits can be a number of a region, if only a local one (no area code), and are none's public one."""
     import phonenumbers
 
-    try:
-        number = phonenumbers.parse(digits, region)
-    except phonenumbers.NumberParseException:
-        return False
-    reason = phonenumbers.is_possible_number_with_reason(number)
     allowed = (phonenumbers.ValidationResult.IS_POSSIBLE, phonenumbers.ValidationResult.IS_POSSIBLE_LOCAL_ONLY)
-    return reason in allowed and _private(number)
+    found = []
+    for region in regions:
+        try:
+            number = phonenumbers.parse(digits, region)
+        except phonenumbers.NumberParseException:
+            continue
+        if phonenumbers.is_possible_number_with_reason(number) in allowed:
+            found.append(number)
+    return bool(found) and all(_private(number) for number in found)

@@ -58,6 +58,8 @@ def name_end(text: str, start: int, *, weak: bool, lower: bool) -> int | None:
         if longer is None:
             break
         end = longer
+    if _DISEASE_FOLLOWS.match(text, end):
+        return None
     return end if not initial or end > first.end() else None
 
 

@@ -48,7 +48,7 @@ _URL = re.compile(r"\b(?:https?://|www\.)[^\s<>\"')\]]+", re.IGNORECASE)
 _SSN = re.compile(r"(?<![\d-])(?!000|666|9\d\d)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\d-])")
 _ID_NOUNS = (
     r"(?:mrn|uhid|ssn|aadhaa?r|passport|(?:medical|hospital|patient|health)\s+(?:record|card|insurance)"
-    r"|(?:social\s+security|hospital|patient|member|insurance|policy|medicare|medicaid|nhs|health\s+card|driver'?s?\s+licen[cs]e)"
+    r"|(?:social\s+security|hospital|patient|member|insurance|policy|claim|medicare|medicaid|nhs|health\s+card|driver'?s?\s+licen[cs]e)"
     r"(?=\s*(?:id\b|no\b|num|\#|:)))"
 )
 _ID = re.compile(
@@ -62,7 +62,7 @@ PREFILTERS: dict[Kind, str] = {
     "url": r"(?i:https?://|www\.)",
     "birth_date": r"(?i:birth|born|d\.?\s?o\.?\s?b\b)",
     "id": r"\d{3}-\d{2}-\d{4}|(?i:\b(?:mrn|uhid|ssn|aadhaa?r|passport|record|card|insurance|security|hospital|patient|member"
-    r"|policy|medicare|medicaid|nhs|licen[cs]e)\b[^\d]{0,25}\d(?:[A-Z -]{0,4}\d){3})",
+    r"|policy|claim|medicare|medicaid|nhs|licen[cs]e)\b[^\d]{0,25}\d(?:[A-Z -]{0,4}\d){3})",
 }
 
 

@@ -1,13 +1,15 @@
 """The raw tables: their fixed Parquet schemas, sort keys, and writing them so that the same content gives the same bytes.
 
-What belongs here: columns, types, order. What does not: where rows come from. `instruction_pins` and `fragments` and
-`annotations` are read by assets only; the others are sources of dbt.
+What belongs here: columns, types, order, writing whole tables and writing in a stream. What does not: where rows come from.
+`instruction_pins`, `fragments`, `annotations`, `source_facts` and `source_counts` are read by assets only; the others are
+sources of dbt.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import pyarrow as pa
@@ -22,9 +24,10 @@ def _schema(columns: str, **types: pa.DataType) -> pa.Schema:
 
 SCHEMAS: Mapping[str, pa.Schema] = {
     "raw_instructions": _schema(
-        "instruction_id source source_row text license category specialty difficulty duplicate_of", difficulty=pa.float64()
+        "instruction_id source source_row text license category specialty difficulty source_label duplicate_of",
+        difficulty=pa.float64(),
     ),
-    "instruction_pins": _schema("instruction_id cluster_id split"),
+    "instruction_pins": _schema("instruction_id cluster_key cluster_id split"),
     "instruction_splits": _schema("instruction_id cluster_id split"),
     "raw_criteria": _schema(
         "criterion_id instruction_id tier text weight rubric_version origin review_id", weight=pa.float64()
@@ -36,6 +39,14 @@ SCHEMAS: Mapping[str, pa.Schema] = {
         "fragment_id instruction_id criterion_id kind paraphrase held_out text", paraphrase=pa.int64(), held_out=pa.bool_()
     ),
     "annotations": _schema("response_id criterion_id question claim label_0 label_1 label_2 majority"),
+    "source_facts": _schema(
+        "source adapter licence commercial_use provider_terms citation home brings_rubrics content_digest labels_replaced"
+        " personal_data",
+        commercial_use=pa.bool_(),
+        brings_rubrics=pa.bool_(),
+        labels_replaced=pa.int64(),
+    ),
+    "source_counts": _schema("source outcome kind reason n", n=pa.int64()),
 }
 SORT_KEYS: Mapping[str, tuple[str, ...]] = {
     "raw_instructions": ("instruction_id",),
@@ -47,7 +58,11 @@ SORT_KEYS: Mapping[str, tuple[str, ...]] = {
     "raw_quarantine": ("source", "source_row", "reason", "raw"),
     "fragments": ("fragment_id",),
     "annotations": ("response_id", "criterion_id"),
+    "source_facts": ("source",),
+    "source_counts": ("source", "outcome", "kind", "reason"),
 }
+# Rows of a row group: as many whatever the batches they came in, so that the same content gives the same bytes.
+ROW_GROUP = 1 << 16
 
 
 class TableError(ValueError):
@@ -80,6 +95,49 @@ def to_arrow(table: str, rows: Sequence[Row]) -> pa.Table:
         return pa.Table.from_pylist(ordered, schema=SCHEMAS[table])
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise TableError(f"{table}: {error}") from error
+
+
+class TableWriter:
+    """Writes `<folder>/<table>.parquet` as rows come, in row groups of ROW_GROUP rows; without any it has its columns too.
+
+    Args:
+        table: the columns and types.
+        path: the file.
+    """
+
+    def __init__(self, table: str, path: Path) -> None:
+        self._schema = SCHEMAS[table]
+        self._pending: list[pa.Table] = []
+        self._rows = 0
+        self._writer = pq.ParquetWriter(path, self._schema, compression="zstd")
+
+    def add_records(self, records: Sequence[object]) -> None:
+        """Adds rows from records with the table's columns as attributes; columns that they don't have stay null."""
+        if records:
+            columns = [
+                pa.array([getattr(record, field.name, None) for record in records], field.type) for field in self._schema
+            ]
+            self.add(pa.Table.from_arrays(columns, schema=self._schema))
+
+    def add(self, rows: pa.Table) -> None:
+        """Adds rows in the table's columns and types."""
+        self._pending.append(rows)
+        self._rows += len(rows)
+        if self._rows >= ROW_GROUP:
+            whole = pa.concat_tables(self._pending)
+            full = self._rows - self._rows % ROW_GROUP
+            self._writer.write_table(whole.slice(0, full), row_group_size=ROW_GROUP)
+            # Copied, or the slice would hold on to what has been written.
+            rest = pa.Table.from_batches(whole.slice(full).combine_chunks().to_batches(), schema=self._schema)
+            self._pending, self._rows = [rest], len(rest)
+
+    def __enter__(self) -> TableWriter:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if kind is None and self._rows:
+            self._writer.write_table(pa.concat_tables(self._pending).combine_chunks(), row_group_size=ROW_GROUP)
+        self._writer.close()
 
 
 def write_table(table: str, rows: Sequence[Row], folder: Path) -> Path:

@@ -16,7 +16,7 @@ from xml.etree.ElementTree import Element, ParseError
 
 from assets.instructions.sources.base import SourceError
 from assets.instructions.sources.items import FILE, Fault, Opened, excerpt
-from assets.instructions.sources.location import Location, SourceFile
+from assets.instructions.sources.location import BrokenOff, Location, SourceFile
 
 MAX_MEMBER = 16 << 20
 MEMBER = "member"
@@ -46,6 +46,8 @@ def members(location: Location, pattern: str) -> Iterator[Member | Fault | Opene
         try:
             with file.open() as handle:
                 data = handle.read(MAX_MEMBER + 1)
+        except BrokenOff as error:
+            raise SourceError(f"{file.name} broke off while it was read ({error}); run again") from error
         except OSError as error:
             yield Fault(file.name, "unreadable_file", error.strerror or type(error).__name__, FILE)
             continue
@@ -73,8 +75,10 @@ def _of_archive(file: SourceFile, pattern: str) -> Iterator[Member | Fault | Ope
             yield Fault(file.name, "truncated_file", f"the archive ends too early: {error}", MEMBER)
         else:
             yield Fault(file.name, "unreadable_file", str(error), FILE)
-    except OSError as error:
+    except BrokenOff as error:
         raise SourceError(f"{file.name} broke off while it was read ({error}); run again") from error
+    except OSError as error:
+        yield Fault(file.name, "unreadable_file", error.strerror or type(error).__name__, FILE)
 
 
 def _refusal(member: tarfile.TarInfo) -> str | None:

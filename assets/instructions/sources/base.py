@@ -132,7 +132,8 @@ class Quarantined:
 class SourceRecords:
     """Everything one source gave. `read` and `accepted` count input records by kind (`file`, `question`, `statement` …).
 
-    `labels_replaced` counts (response, criterion) whose annotators' verdicts don't add up to the published majority.
+    `held_out` pins instructions of earlier batches that a later row, a repetition, says are held out. `labels_replaced` counts
+    (response, criterion) whose annotators' verdicts don't add up to the published majority.
     """
 
     source: str
@@ -146,6 +147,7 @@ class SourceRecords:
     read: Counter[str] = field(default_factory=Counter)
     accepted: Counter[str] = field(default_factory=Counter)
     labels_replaced: int = 0
+    held_out: dict[str, Split] = field(default_factory=dict)
 
     def reject(self, *, kind: str, row: str, reason: str, raw: str) -> None:
         """Puts one input record into quarantine."""

@@ -43,19 +43,21 @@ class CorpusAdapter(Adapter):
             SourceError: `shared.yaml` is unusable, or no condition is usable.
         """
         uri = Path(location.uri)
+        if not uri.is_dir():
+            raise SourceError(f"source {self.name}: {uri} is no folder on disk; the corpus is read from one")
         try:
             shared = load_shared(uri)
         except CorpusError as error:
-            raise SourceError(f"source corpus: {uri}: {str(error).splitlines()[0]}") from error
-        records = SourceRecords(source=NAME)
+            raise SourceError(f"source {self.name}: {uri}: {str(error).splitlines()[0]}") from error
+        records = SourceRecords(source=self.name)
         for path in sorted((uri / "conditions").glob("*.yaml")):
-            _read_condition(path, shared, records)
+            _read_condition(path, shared, self.licence, records)
         if not records.instructions:
-            raise SourceError(f"source corpus: {uri} holds no usable conditions/*.yaml")
+            raise SourceError(f"source {self.name}: {uri} holds no usable conditions/*.yaml")
         yield records
 
 
-def _read_condition(path: Path, shared: Mapping[str, CorpusCriterion], records: SourceRecords) -> None:
+def _read_condition(path: Path, shared: Mapping[str, CorpusCriterion], licence: str, records: SourceRecords) -> None:
     records.read["condition"] += 1
     try:
         condition = load_condition(path)
@@ -68,11 +70,11 @@ def _read_condition(path: Path, shared: Mapping[str, CorpusCriterion], records: 
     for index, instruction in enumerate(condition.instructions):
         records.read["question"] += 1
         row, text = f"{path.name}#{index}", instruction.text.strip()
-        instruction_id = content_id("instruction", NAME, text)
+        instruction_id = content_id("instruction", records.source, text)
         keys = [*instruction.main, *instruction.bonus, *instruction.veto]
         reason = None
         if instruction_id in seen:
-            reason = "duplicate_id"
+            reason, text = "duplicate_id", f"repeats {instruction_id}: {text}"
         elif any(key not in available for key in keys):
             reason = "unknown_criterion"
         elif len(set(keys)) != len(keys):
@@ -85,13 +87,13 @@ def _read_condition(path: Path, shared: Mapping[str, CorpusCriterion], records: 
         records.instructions.append(
             RawInstruction(
                 instruction_id=instruction_id,
-                source=NAME,
+                source=records.source,
                 source_row=row,
                 text=text,
-                license=LICENCE,
+                license=licence,
                 category=condition.category,
                 specialty=condition.specialty,
-                cluster_key=f"{NAME}/{condition.condition}",
+                cluster_key=f"{records.source}/{condition.condition}",
                 split=condition.split,
             )
         )

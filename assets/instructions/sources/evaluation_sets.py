@@ -1,7 +1,7 @@
 """Evaluation sets: HealthBench with its rubrics, DAHL, Medical-Eval-Sphere.
 
 What belongs here: what their columns mean. HealthBench's schema is that of OpenAI's simple-evals (JSON lines with prompt, a
-list of messages, and rubrics, a list of criterion, points and tags). DAHL's repository has a table of questions by category.
+list of messages, and rubrics, a list of criterion, points and tags). DAHL's repository has questions.csv: question, category.
 Medical-Eval-Sphere's card could not be found when this was written: JSON lines with question and answer are expected; where
 they differ, declare the source with adapter `generic`.
 
@@ -89,10 +89,10 @@ class HealthBenchAdapter(Adapter):
 
 @dataclass(frozen=True, kw_only=True)
 class DahlAdapter(Adapter):
-    """DAHL: questions from biomedical articles, in 29 categories."""
+    """DAHL: questions from biomedical articles, in 29 categories; its repository states no licence."""
 
     name: str = "dahl"
-    licence: str = "CC-BY-NC-4.0"
+    licence: str = "unknown"
     commercial_use: bool = False
     provider_terms: str | None = None
     citation: str = (

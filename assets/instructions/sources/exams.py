@@ -1,7 +1,8 @@
 """Multiple-choice examinations: MedQA and MedMCQA.
 
 What belongs here: what their columns mean. The published schemas: MedQA's repository (JSON lines with question, options by
-letter, answer, answer_idx, in folders by country), MedMCQA's (JSON lines with question, opa–opd, cop, subject_name). The
+letter, answer, answer_idx, in folders by country: `questions/US` is the English one; beside the split into train, dev and test
+its `US_qbank.jsonl` holds all of them), MedMCQA's (JSON lines with question, opa–opd, cop from 1, subject_name). The
 instruction is the question with its options, which is what a model is asked; the right option's text is the published answer.
 Published test files are `external` for ever.
 """

@@ -49,8 +49,8 @@ class GenericAdapter(Adapter):
     difficulty_scale: tuple[float, float] = (0.0, 10.0)
 
     def files(self, location: Location) -> list[SourceFile]:
-        """The files of the declared format."""
-        return location.files(*SUFFIXES[self.format])
+        """The files of the declared format; a file that is named itself may be called anything."""
+        return location.files() if location.is_file() else location.files(*SUFFIXES[self.format])
 
     def read(self, location: Location) -> Iterator[SourceRecords]:
         """All rows of all files of the format.

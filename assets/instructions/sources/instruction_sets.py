@@ -19,6 +19,7 @@ from assets.instructions.sources.readers import json_array, json_lines
 from assets.instructions.sources.scale import rescaled
 from assets.instructions.sources.texts import clean_text
 
+OUTPUTS = "outputs_"
 NO_INPUT = ("<noinput>", "nan", "none")
 OPENAI = "Answers by OpenAI's models: its terms limit training models that compete with them."
 
@@ -104,13 +105,13 @@ class MedInstructAdapter(Adapter):
 
     def files(self, location: Location) -> list[SourceFile]:
         """MedInstruct*.json[l], and outputs_<model>.jsonl beside it."""
-        return location.files("MedInstruct*.json", "MedInstruct*.jsonl", "outputs_*.jsonl")
+        return [file for file in location.files("*.json", "*.jsonl") if file.basename.startswith(("MedInstruct", OUTPUTS))]
 
     def read(self, location: Location) -> Iterator[SourceRecords]:
         """One question a row, with the answers that models gave to the same text."""
         files = needed_files(self, location)
         told = SourceRecords(source=self.name)
-        outputs = self._outputs([file for file in files if file.name.startswith("outputs_")], told)
+        outputs = self._outputs([file for file in files if file.basename.startswith(OUTPUTS)], told)
         unasked = set(outputs)
 
         def convert(row: Row) -> Converted | str:
@@ -129,11 +130,11 @@ class MedInstructAdapter(Adapter):
             return Converted(instruction=found, responses=given)
 
         columns = Columns(types={"instruction": str}, not_empty=("instruction",))
-        asked_files = [file for file in files if not file.name.startswith("outputs_")]
+        asked_files = [file for file in files if not file.basename.startswith(OUTPUTS)]
         yield from batched(self.name, items_of(asked_files, columns), convert)
         for text in sorted(unasked):
             for position, _, _, raw in outputs[text]:
-                told.accepted["answer"] -= 1
+                told.read["answer"] += 1
                 told.reject(kind="answer", row=position, reason="answer_without_question", raw=raw)
         yield told
 
@@ -141,18 +142,19 @@ class MedInstructAdapter(Adapter):
         """Question → (position, model, answer, raw) of every model."""
         found: dict[str, list[tuple[str, str, str, str]]] = {}
         for file in files:
-            model = file.name.removeprefix("outputs_").removesuffix(".jsonl")
+            model = file.basename.removeprefix(OUTPUTS).removesuffix(".jsonl")
             for item in json_lines(file, Columns(types={"instruction": str}, not_empty=("instruction",))):
                 if isinstance(item, Row):
                     # One of the published files calls the answer otherwise.
-                    said = item.values.get("output") or item.values.get("response")
+                    said = item.values.get("output", item.values.get("response"))
                     text = clean_text(with_input(item.values["instruction"], item.values.get("input")))
-                    told.read["answer"] += 1
-                    if isinstance(said, str) and said.strip():
-                        told.accepted["answer"] += 1
+                    if isinstance(said, str) and clean_text(said):
+                        # Counted with its question, or as an answer without one.
                         found.setdefault(text, []).append((item.position, model, said, item.raw))
                     else:
-                        told.reject(kind="answer", row=item.position, reason="missing_column", raw=item.raw)
+                        told.read["answer"] += 1
+                        reason = "missing_column" if said is None else "empty_text" if isinstance(said, str) else "wrong_type"
+                        told.reject(kind="answer", row=item.position, reason=reason, raw=item.raw)
                 elif isinstance(item, Fault):
                     told.read[item.kind or "answer"] += 1
                     told.reject(kind=item.kind or "answer", row=item.position, reason=item.reason, raw=item.raw)

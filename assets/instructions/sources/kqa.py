@@ -138,7 +138,9 @@ class _Questions:
         text = row.values["Question"].strip()
         instruction_id = content_id("instruction", self.adapter.name, text)
         if instruction_id in self.seen:
-            self.records.reject(kind="question", row=row.position, reason="duplicate_id", raw=row.raw)
+            self.records.reject(
+                kind="question", row=row.position, reason="duplicate_id", raw=f"repeats {instruction_id}: {row.raw}"
+            )
             return None
         self.seen.add(instruction_id)
         self.records.accepted["question"] += 1

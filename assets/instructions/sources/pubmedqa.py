@@ -35,7 +35,7 @@ class PubMedQaAdapter(Adapter):
 
     def files(self, location: Location) -> list[SourceFile]:
         """The files of questions, and the published test ids."""
-        return location.files("ori_pqa*.json", TEST_IDS)
+        return location.files("*ori_pqa*.json", "*" + TEST_IDS)
 
     def read(self, location: Location) -> Iterator[SourceRecords]:
         """One question an id.
@@ -43,8 +43,8 @@ class PubMedQaAdapter(Adapter):
         Raises:
             SourceError: no file of questions, or the labelled ones without the list of published test ids.
         """
-        files = [file for file in needed_files(self, location) if file.name != TEST_IDS]
-        test_ids = _test_ids(location, needed=any(file.name.endswith(LABELLED) for file in files))
+        files = [file for file in needed_files(self, location) if file.basename != TEST_IDS]
+        test_ids = _test_ids(self.name, location, needed=any(file.basename.startswith(LABELLED) for file in files))
         columns = Columns(types={"QUESTION": str}, not_empty=("QUESTION",))
 
         def convert(row: Row) -> Converted | str:
@@ -56,16 +56,19 @@ class PubMedQaAdapter(Adapter):
         return batched(self.name, items, convert)
 
 
-def _test_ids(location: Location, *, needed: bool) -> frozenset[str]:
-    file = location.file(TEST_IDS)
+def _test_ids(name: str, location: Location, *, needed: bool) -> frozenset[str]:
+    file = next(iter(location.files("*" + TEST_IDS)), None)
     if file is None:
         if needed:
             raise SourceError(
-                f"source pubmedqa: {TEST_IDS} must stand beside {LABELLED}: without it published test items would train"
+                f"source {name}: {TEST_IDS} must stand beside {LABELLED}: without it published test items would train"
             )
         return frozenset()
     with file.open() as handle:
         try:
-            return frozenset(json.load(handle))
-        except ValueError as error:
-            raise SourceError(f"source pubmedqa: {TEST_IDS} cannot be read: {error}") from error
+            ids = json.load(handle)
+        except (ValueError, OSError) as error:
+            raise SourceError(f"source {name}: {TEST_IDS} cannot be read: {error}") from error
+    if not isinstance(ids, dict | list) or not ids:
+        raise SourceError(f"source {name}: {TEST_IDS} must hold the published test ids, as keys or as a list")
+    return frozenset(map(str, ids))

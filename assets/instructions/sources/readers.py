@@ -2,7 +2,7 @@
 
 What belongs here: records of a file and what is wrong with them, in flat memory whatever the file's size. What does not: what
 the columns of a source mean. Reasons: `bad_json`, `bad_csv`, `bad_parquet`, `wrong_encoding`, `missing_column`, `wrong_type`,
-`empty_text`, `line_too_long`, `formula_cell`, `truncated_file`, `empty_file`, `unreadable_file`.
+`empty_text`, `line_too_long`, `formula_cell`, `truncated_file`, `bad_gzip`, `empty_file`, `unreadable_file`.
 
 A file that ends too early is a fault of its own (`truncated_file`): what stands before it is read. A connection that breaks is
 no property of the file: it is a SourceError, and running again is the remedy.
@@ -21,12 +21,12 @@ from typing import IO, Any
 
 from assets.instructions.sources.base import SourceError
 from assets.instructions.sources.items import FILE, Columns, Fault, Item, Opened, Row, excerpt
-from assets.instructions.sources.location import SourceFile
+from assets.instructions.sources.location import BrokenOff, SourceFile
 
 MAX_LINE = 16 << 20
 EXTRA = "beyond the header"
 _CSV_FIELD = 1 << 20
-_TRUNCATED = (EOFError, zlib.error, BadGzipFile)
+_TRUNCATED = (EOFError, zlib.error)
 # What a spreadsheet would run: a call, a cell, a macro. "-5 mg" and "+ve" are text.
 _FORMULA = re.compile(
     r"\s*[=+\-@](?:\s*(?:[A-Za-z_.]+\s*\(|\$?[A-Z]{1,3}\$?\d+\b|'?\[)|.*\bcmd\s*\|)|\s*=\s*\d+\s*[-+*/]\s*\d", re.IGNORECASE
@@ -70,12 +70,19 @@ def _guarded(file: SourceFile, rows: Rows) -> Iterator[Item]:
     try:
         context = file.open()
         handle = context.__enter__()
+    except BrokenOff as error:
+        raise SourceError(f"{file.name} cannot be opened ({error}); run again") from error
     except OSError as error:
         yield Fault(file.name, "unreadable_file", error.strerror or type(error).__name__, FILE)
         return
     try:
         yield Opened(FILE)
-        yield from rows(file, handle)
+        if handle.peek(1):  # type: ignore[attr-defined]
+            yield from rows(file, handle)
+        else:
+            yield Fault(file.name, "empty_file", "")
+    except BadGzipFile as error:
+        yield Fault(file.name, "bad_gzip", str(error))
     except _TRUNCATED as error:
         yield Fault(file.name, "truncated_file", f"the file ends too early: {error}")
     except OSError as error:
@@ -98,7 +105,6 @@ def bounded_lines(handle: IO[bytes]) -> Iterator[tuple[bytes, bool]]:
 def _json_lines(file: SourceFile, handle: IO[bytes], columns: Columns) -> Iterator[Item]:
     import orjson
 
-    number = 0
     for number, (line, whole) in enumerate(bounded_lines(handle), start=1):
         if number == 1:
             line = line.removeprefix(codecs.BOM_UTF8)
@@ -114,12 +120,10 @@ def _json_lines(file: SourceFile, handle: IO[bytes], columns: Columns) -> Iterat
             yield Fault(position, _why_no_json(line), excerpt(line))
             continue
         yield _row(position, values, line, columns)
-    if number == 0:
-        yield Fault(file.name, "empty_file", "")
 
 
 def _row(position: str, values: Any, raw: bytes | str, columns: Columns) -> Item:
-    reason = columns.fault(values)
+    reason = "line_too_long" if len(raw) > MAX_LINE else columns.fault(values)
     return Fault(position, reason, excerpt(raw)) if reason else Row(position, values, excerpt(raw))
 
 

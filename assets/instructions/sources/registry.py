@@ -17,6 +17,7 @@ from assets.instructions.sources.kqa import KqaAdapter
 from assets.instructions.sources.location import Location, content_digest
 from assets.instructions.sources.published import PUBLISHED
 from assets.instructions.sources.specs import SourceSpec, load_specs
+from training.config import StrictConfig
 
 ADAPTERS: Mapping[str, Adapter] = {adapter.name: adapter for adapter in (CorpusAdapter(), KqaAdapter(), *PUBLISHED)}
 _FACTS = ("licence", "commercial_use", "provider_terms", "citation", "home", "brings_rubrics")
@@ -43,7 +44,23 @@ class Source:
 
     def keys(self) -> dict[str, Any]:
         """All of the adapter's keys but where it lies: what is read depends on them."""
-        return {key: value for key, value in asdict(self.adapter).items() if key != "default_uri"}
+        keys = {key: value for key, value in asdict(self.adapter).items() if key != "default_uri"}
+        return {key: value.model_dump() if isinstance(value, StrictConfig) else value for key, value in keys.items()}
+
+    def signature(self) -> tuple[str, ...]:
+        """What tells cheaply whether its files are what they were.
+
+        Raises:
+            SourceError: the file system does not answer, or a file is gone.
+        """
+        try:
+            return tuple(f"{file.name}:{file.signature()}" for file in self.adapter.files(self.location))
+        except OSError as error:
+            raise SourceError(f"source {self.name}: its files changed while they were read ({error}); run again") from error
+
+    def size(self) -> int:
+        """Bytes of its files, as they lie there."""
+        return sum(file.size() for file in self.adapter.files(self.location))
 
     def content_digest(self, memo: Path | None = None) -> str:
         """Digest of what the source holds now.

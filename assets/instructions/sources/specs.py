@@ -5,13 +5,17 @@ What belongs here: the keys of `sources` in a user's file. Which adapters there 
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, model_validator
 
-from training.config import ConfigError, StrictConfig, parse_config, read_yaml
+from assets.instructions.project_file import section
+from training.config import ConfigError, StrictConfig, parse_config
 
+# It names a folder and a Dagster partition.
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 Format = Literal["jsonl", "json", "csv", "parquet"]
 
 
@@ -84,17 +88,20 @@ class SourceSpec(StrictConfig):
 
 
 def load_specs(path: Path | None) -> dict[str, SourceSpec]:
-    """The declared sources of a user's file, by name; none without a file.
+    """The declared sources of a user's file, by name; none without a file. A relative place is relative to the file.
 
     Raises:
         ConfigError: an unreadable file or a wrong key; names source and key.
     """
-    if path is None:
-        return {}
-    declared = read_yaml(path).get("sources") or {}
-    if not isinstance(declared, dict):
-        raise ConfigError(f"{path}: sources must map names to their keys")
-    return {
-        str(name): parse_config(SourceSpec, dict(keys or {}), where=f"{path}: sources.{name}")
-        for name, keys in declared.items()
-    }
+    specs = {}
+    for name, keys in section(path, "sources").items():
+        where = f"{path}: sources.{name}"
+        if not _NAME.fullmatch(str(name)):
+            raise ConfigError(f"{where}: a source's name is made of letters, digits, '_' and '-', and begins with a letter")
+        if keys is not None and not isinstance(keys, dict):
+            raise ConfigError(f"{where}: must map keys to values; allowed: {', '.join(sorted(SourceSpec.model_fields))}")
+        spec = parse_config(SourceSpec, keys or {}, where=where)
+        if path is not None and spec.uri is not None and "://" not in spec.uri:
+            spec = spec.model_copy(update={"uri": str(path.parent / spec.uri)})
+        specs[str(name)] = spec
+    return specs

@@ -14,8 +14,13 @@ from orchestration.cli import main
     ("arguments", "message"),
     [
         (["run", "--profile", "big"], "promedical: unknown profile 'big'; allowed: smoke, local, paper"),
-        (["run", "--source", "medqa"], "promedical: unknown source 'medqa'; allowed: corpus, kqa"),
-        (["run", "--source", "kqa=/does/not/exist"], "promedical: source kqa: no such folder: /does/not/exist"),
+        (["run", "--source", "medqua"], "promedical: unknown source 'medqua'; allowed: chatdoctor, corpus, dahl"),
+        (["run", "--source", "kqa=/does/not/exist"], "promedical: source kqa: no such folder or file: /does/not/exist"),
+        (
+            ["run", "--source", "medqa"],
+            "promedical: source medqa needs a place; write medqa=<folder, file or URL> (published at",
+        ),
+        (["run", "--config", "/does/not/exist.yaml"], "promedical: /does/not/exist.yaml: cannot be read: [Errno 2]"),
         (["run", "--select", "rewards"], "promedical: unknown selection 'rewards'; allowed: "),
     ],
 )
@@ -23,6 +28,34 @@ def test_one_line_errors(arguments: list[str], message: str, tmp_path: Path, cap
     assert main([*arguments, "--home", str(tmp_path)]) == 1
     error = capsys.readouterr().err
     assert error.startswith(message)
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("sources: [", "cannot be read: while parsing"),
+        ("- sources", "must hold a mapping of keys to values"),
+        ("source: {}", "source: unknown key; allowed: sources, personal_data"),
+        ("sources: [kqa]", "sources must map names to their values"),
+        ("sources: {my/set: {}}", "sources.my/set: a source's name is made of letters, digits"),
+        ("sources: {mine: here}", "sources.mine: must map keys to values; allowed: adapter, "),
+        ("sources: {mine: {adaptor: generic}}", "sources.mine: adaptor: unknown key; allowed: adapter, "),
+        ("sources: {mine: {adapter: medqa, uri: nowhere}}", "source mine: no such folder or file: "),
+        ("sources: {mine: {adapter: generic, uri: x}}", "adapter generic needs format, columns, licence, commercial_use"),
+        ("personal_data: {screens: {}}", "personal_data: screens: unknown key; allowed: phone_regions, screen"),
+        ("personal_data: {screen: {name: hide}}", "personal_data: screen.name: Input should be 'keep', 'mask' or 'quarantine'"),
+        ("personal_data: {screen: {street: mask}}", "personal_data: screen.street"),
+        ("personal_data: {phone_regions: [UK]}", "personal_data: phone_regions: Value error, unknown region 'UK'"),
+    ],
+)
+def test_a_mistake_in_the_users_file_is_one_line(
+    text: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine.yaml").write_text(text, encoding="utf-8")
+    assert main(["run", "--config", str(tmp_path / "mine.yaml"), "--home", str(tmp_path / "home")]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("promedical: ") and message in error
     assert error.count("\n") == 1
 
 

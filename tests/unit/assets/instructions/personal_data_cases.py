@@ -2,7 +2,9 @@
 
 Numbers are those set aside for fiction (555-01xx, 07700 900xxx, 020 7946 0xxx) where a country has such. REHEARSED served to
 write the rules, FRESH came after them: at its first run 49 of its 53 places were found and 49 of 50 hits were right. Two rules
-were mended since (a day with "the", "I love"), and a number that is in no numbering plan was replaced.
+were mended since (a day with "the", "I love"), and a number that is in no numbering plan was replaced. UNSEEN came
+third: of its 27 places 15 were found at first, and 15 of 18 hits were right; the rules were mended for it. BLIND came last, and
+no rule was made for it (one was narrowed since, for false alarms in real texts): its figures are the ones to expect.
 """
 
 from __future__ import annotations
@@ -190,6 +192,97 @@ FRESH = (
     "She plays the nurse in the school play. Is Nurse Practitioner training long?",
     "my name is irrelevant. just tell me about shingles",
     "The syndrome is named after a lady named by no one.",
+)
+UNSEEN = (
+    "Hello, <name>Deborah Whitfield</name> here from Leeds. My knee has been swollen for a week.",
+    "hi doc, im <name>carlos</name>, 27 yrs, burning when i pee",
+    "My grandmother <name>Ottilie</name> (84) was put on digoxin by <name>Dr. Farrukh Siddiqui</name>".replace(
+        "<name>Dr. Farrukh", "Dr. <name>Farrukh"
+    )
+    + ", is the dose too high?",
+    "<name>Emma</name> has been vomiting since lunch and will not drink. She is three.",
+    "I spoke with <name>Maria Gonzalez</name> at the front desk and she told me to ask here.",
+    "Patient: <name>Henrik Aalto</name>, 61 y, male, known COPD",
+    "Kindly reply at <mail>meera_91@example.com</mail> or WhatsApp <phone>+44 7700 900456</phone>",
+    "my husband's name is <name>Olu</name> and he snores badly",
+    "Cheers, <name>Dafydd</name>",
+    "The midwife, <name>Sister Agnes</name>, measured 38 cm.".replace("<name>Sister Agnes", "Sister <name>Agnes"),
+    "Seen by Drs <name>Okonkwo</name> and <name>Petrov</name> in the eye clinic",
+    "d.o.b. <birth_date>4 Feb 1958</birth_date>, weight 71 kg, on bisoprolol",
+    "My boy (born <birth_date>19/05/2019</birth_date>) still wets the bed",
+    "I turned 45 on <birth_date>2 June 1980</birth_date> and had my first mammogram",
+    "tel. <phone>0161 496 0123</phone> between 9 and 5",
+    "number: <phone>(415) 555-0199</phone> ext 12, leave a message",
+    "my sister in law <name>Nkechi</name> had the same rash",
+    "Regards,\n<name>A. Lindholm</name>\nGothenburg",
+    "Could you forward this to <name>Professor Yamamoto</name>?".replace(
+        "<name>Professor Yamamoto", "Professor <name>Yamamoto"
+    ),
+    "It's <name>Julia</name> again, same problem with my ear.",
+    "NHS no <id>485 777 3456</id>, letter attached",
+    "claim number <id>CL-20931877</id> was rejected for my MRI",
+    "contact: <mail>p.ferrari [at] outlook [dot] com</mail>",
+    "<name>Mr Abdi Warsame</name> was discharged on Tuesday with a catheter".replace("<name>Mr Abdi", "Mr <name>Abdi"),
+    # Hard negatives.
+    "Dr appointment is next week. Mr. Bean made me laugh until my ribs hurt.".replace("Mr. Bean", "A comedy"),
+    "Is Sister Mary Joseph nodule always cancer?",
+    "Regards to the dosage, is 40 mg of Nexium too much?",
+    "I am Celiac and my son Celiac too, what about Oats?",
+    "Could Bell's palsy follow Lyme disease? The Epley manoeuvre did not help.",
+    "My baby Was born on her due date, a Monday in spring.",
+    "HbA1c 48, ferritin 15-150, vitamin D 25(OH) 62.5, date 12/11/2024.",
+    "Call an ambulance at 112 or the helpline 116 123.",
+    "The package says EXP 04/2027, LOT 22-4711-8899.",
+    "Thanks to Ibuprofen I can walk. Best, but not good.",
+    "Hi there, Hope someone can help. Dear All, Any tips for Tinnitus?",
+    "My wife Says it is stress; my doctor Thinks otherwise.",
+    "He was named after the patron saint of dentists; what is Apollonia's remedy?",
+    "Mom Thinks I have ADHD. Dad Too.",
+)
+BLIND = (
+    "Good morning, I'm <name>Katarzyna</name>, 36, and my periods have stopped.",
+    "hello my name is <name>tunde bakare</name> pls help with my acne",
+    "<name>Rajesh Kulkarni</name> was seen in the fracture clinic today.",
+    "My uncle <name>Ignatius</name> lost his sense of smell after covid",
+    "My daughter <name>Sophie</name> is allergic to peanuts, can she eat tofu?",
+    "The psychiatrist is called <name>Dr Vasquez</name> and I do not trust her".replace("<name>Dr Vasquez", "Dr <name>Vasquez"),
+    "<name>Michael</name> says his chest hurts when he runs",
+    "we lost <name>grandma Rose</name> to a stroke".replace("<name>grandma Rose", "grandma <name>Rose"),
+    "Signed, <name>Dr. Emeka Obi</name>".replace("<name>Dr. Emeka", "Dr. <name>Emeka"),
+    "Best wishes, <name>Heather</name>",
+    "Ask <name>Nurse Pritchard</name> for the dressing".replace("<name>Nurse Pritchard", "Nurse <name>Pritchard"),
+    "i told <name>priya</name> to stop the tablets",
+    "Full name: <name>Wei Zhang</name>. Sex: F. Presenting complaint: vertigo.",
+    "Thank you doctor. <name>Farid</name>, Casablanca",
+    "The baby, <name>Noah</name>, has not had a wet nappy since noon",
+    "My email: <mail>the.dunnes@example.ie</mail>",
+    "send results to <mail>lab+results@clinic.example.com</mail> please",
+    "mobile <phone>07700 900789</phone>",
+    "You may call us on <phone>+1 (646) 555-0173</phone> any day",
+    "whatsapp me <phone>+91 91234 56789</phone>",
+    "Home phone 555 0142".replace("555 0142", "<phone>555 0142</phone>"),
+    "DOB <birth_date>1969-12-01</birth_date> Ht 172 Wt 80",
+    "birthday: <birth_date>23rd May 2011</birth_date>",
+    "My twins were born on <birth_date>11/02/2022</birth_date> at 34 weeks",
+    "Hospital number: <id>H0092381</id>",
+    "Medicare no. <id>2123 45670 1</id> expires next year",
+    # Hard negatives.
+    "Will paracetamol help? May I take it with Warfarin? Grace period of 30 days.",
+    "Doctor Strange is my favourite film, but seriously, can stress cause hives?",
+    "Should I see an ENT? My GP Says no. The Doctor Who wrote it has left.",
+    "Is Rose hip oil safe? Is Rosemary a diuretic? Does Basil interact with warfarin?",
+    "Virginia has reported three cases of measles. Georgia had five. Sydney was spared.",
+    "St. John's wort and Christmas rose; Queen Anne's lace; St. Anthony's fire.",
+    "Charcot Marie Tooth disease, Henoch Schonlein purpura and Stevens Johnson syndrome.",
+    "Mount Sinai and Johns Hopkins have trials. Mayo Clinic says otherwise.",
+    "Patient: Male, 45. Patient: Diabetic Female. Patient - Known asthmatic.",
+    "Mark the spot with a pen. Jack up the bed. Bill your insurance.",
+    "Platelets: 210 000 / 4.5; ferritin 150-400; PSA 4.1; INR 2-3.",
+    "In 2021 I had 3 doses: 01/03, 22/03 and 10/11.",
+    "My wife Gets migraines. My mom Had a stent. My kid Loves milk.",
+    "Take 10-20 ml. Ring worm? Call it what you like. Name one drug.",
+    "Ward 7, bed 12, 14:30, 120/80, 36.8, 98 %.",
+    "Thanks for reading. Love from a worried mother.",
 )
 _TAG = re.compile(r"<(name|phone|mail|birth_date|url|id)>(.*?)</\1>", re.DOTALL)
 

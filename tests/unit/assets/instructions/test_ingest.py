@@ -1,69 +1,164 @@
+"""Sources become raw tables: each read once per content, all put together in an order that does not depend on the user's."""
+
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from source_folders import kqa, rows_of, sphere, work_of
 
+from assets.instructions import ingest
 from assets.instructions.config import SplitConfig
-from assets.instructions.ingest import fingerprint, ingest, split_rows
+from assets.instructions.ingest import combine, prepare_source_records, split_rows
+from assets.instructions.source_records import SourceWork, write_source_records
 from assets.instructions.sources.base import SourceError
-from assets.instructions.sources.registry import parse_source, parse_sources
-from assets.instructions.tables import SCHEMAS, TableError, to_arrow, write_tables
+from assets.instructions.sources.registry import Source
+from assets.instructions.tables import SCHEMAS, SORT_KEYS, TableError, to_arrow, write_tables
+from training.storage import Store
+
+CURATED = {"instruction_splits"}
 
 
 @pytest.fixture
-def kqa(tmp_path: Path) -> Path:
-    folder = tmp_path / "kqa"
-    folder.mkdir()
-    rows = [
-        {"Question": "Is it flu?", "Free_form_answer": "It is.", "Must_have": ["It is flu", ""], "Nice_to_have": []},
-        {"Question": "is it FLU?", "Free_form_answer": "No.", "Must_have": ["It is not"], "Nice_to_have": []},
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the sources that were read, one for each time."""
+    found: list[str] = []
+    read = Source.read
+
+    def counted(self: Source):  # type: ignore[no-untyped-def]
+        found.append(self.name)
+        return read(self)
+
+    monkeypatch.setattr(Source, "read", counted)
+    return found
+
+
+def works(tmp_path: Path) -> list[SourceWork]:
+    questions = "Is it flu?", "What helps?", "Is 5 mg safe?"
+    return [
+        work_of("kqa", kqa(tmp_path / "kqa")),
+        work_of("medical_eval_sphere", sphere(tmp_path / "sphere", *questions)),
     ]
-    (folder / "questions_w_answers.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    return folder
 
 
-def test_every_table_has_the_contracts_columns(kqa: Path) -> None:
-    tables = ingest(parse_sources([f"kqa={kqa}"])).tables
-    assert tables.keys() == SCHEMAS.keys() - {"instruction_splits"}
-    for table, rows in tables.items():
-        assert to_arrow(table, rows).schema == SCHEMAS[table]
-    assert [(r["source"], r["source_row"], r["reason"]) for r in tables["raw_quarantine"]] == [
+def combined(tmp_path: Path, *, folder: str = "tables", backwards: bool = False) -> Path:
+    store = Store(tmp_path / "store")
+    refs = prepare_source_records(store, works(tmp_path), None)
+    names = sorted(refs, reverse=backwards)
+    (tmp_path / folder).mkdir()
+    combine({name: store.fetch(refs[name]) for name in names}, tmp_path / folder)
+    return tmp_path / folder
+
+
+def test_every_table_has_its_columns_in_its_order(tmp_path: Path) -> None:
+    folder = combined(tmp_path)
+    for table in SCHEMAS.keys() - CURATED:
+        rows = pq.read_table(folder / f"{table}.parquet")
+        assert rows.schema == SCHEMAS[table]
+        keys = [tuple(row[column] for column in SORT_KEYS[table]) for row in rows.to_pylist()]
+        assert keys == sorted(keys)
+    assert len(rows_of(folder / "raw_instructions.parquet")) == len(rows_of(folder / "instruction_pins.parquet")) == 5
+    assert [(r["source"], r["source_row"], r["reason"]) for r in rows_of(folder / "raw_quarantine.parquet")] == [
         ("kqa", "NLI_medical_annotator.csv", "unreadable_file"),
-        ("kqa", "questions_w_answers.jsonl:1#Must_have[1]", "empty_statement"),
         ("kqa", "questions.jsonl", "unreadable_file"),
+        ("kqa", "questions_w_answers.jsonl:1#Must_have[1]", "empty_statement"),
     ]
 
 
-def test_counts_add_up_and_a_repeated_text_is_named(kqa: Path) -> None:
-    raw = ingest(parse_sources([f"kqa={kqa}"]))
-    for key in raw.read:
-        assert raw.read[key] == raw.accepted.get(key, 0) + raw.quarantined.get(key, 0)
-    assert raw.read["kqa", "statement"] == 3
-    first, second = sorted(row["instruction_id"] for row in raw.tables["raw_instructions"])
-    assert {row["instruction_id"]: row["duplicate_of"] for row in raw.tables["raw_instructions"]} == {
-        first: None,
-        second: first,
-    }
-    splits = split_rows(raw.tables["instruction_pins"], config=SplitConfig())
-    assert len({row["cluster_id"] for row in splits}) == len({row["split"] for row in splits}) == 1
+def test_counts_are_those_of_the_tables(tmp_path: Path) -> None:
+    folder = combined(tmp_path)
+    counts = {(r["source"], r["outcome"], r["kind"]): r["n"] for r in rows_of(folder / "source_counts.parquet")}
+    instructions = [row["source"] for row in rows_of(folder / "raw_instructions.parquet")]
+    for source in ("kqa", "medical_eval_sphere"):
+        assert counts[source, "accepted", "question"] == instructions.count(source)
+        assert counts[source, "read", "question"] == counts[source, "accepted", "question"]
+    facts = {row["source"]: row for row in rows_of(folder / "source_facts.parquet")}
+    assert (facts["kqa"]["licence"], facts["medical_eval_sphere"]["licence"]) == ("MIT", "unknown")
+    assert facts["kqa"]["personal_data"].startswith("mail: mask, url: keep")
 
 
-def test_a_source_named_twice_is_refused(kqa: Path) -> None:
-    with pytest.raises(SourceError, match="named twice"):
-        ingest([parse_source(f"kqa={kqa}")] * 2)
+def test_a_repeated_text_is_named_across_sources_and_shares_its_cluster(tmp_path: Path) -> None:
+    folder = combined(tmp_path)
+    rows = rows_of(folder / "raw_instructions.parquet")
+    flu = sorted(row["instruction_id"] for row in rows if row["text"].lower() == "is it flu?")
+    assert len(flu) == 3
+    assert {r["instruction_id"]: r["duplicate_of"] for r in rows if r["duplicate_of"]} == dict.fromkeys(flu[1:], flu[0])
+    pins = rows_of(folder / "instruction_pins.parquet")
+    assert len({pin["cluster_id"] for pin in pins if pin["instruction_id"] in flu}) == 1
+    splits = split_rows(pins, config=SplitConfig())
+    assert len({row["split"] for row in splits if row["instruction_id"] in flu}) == 1
 
 
-def test_the_same_content_gives_the_same_bytes(kqa: Path, tmp_path: Path) -> None:
-    tables = ingest(parse_sources([f"kqa={kqa}"])).tables
-    one = write_tables(tables, tmp_path / "one")
-    other = write_tables({table: rows[::-1] for table, rows in reversed(tables.items())}, tmp_path / "other")
-    assert one.keys() == other.keys()
-    assert all(one[table].read_bytes() == other[table].read_bytes() for table in one)
-    ids = pq.read_table(one["raw_criteria"])["criterion_id"].to_pylist()
-    assert ids == sorted(ids) and len(ids) == 4
+def test_the_order_of_sources_and_batches_does_not_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = combined(tmp_path, folder="one")
+    monkeypatch.setattr("assets.instructions.ingest.PROCESSES", 1)
+    other = combined(tmp_path, folder="other", backwards=True)
+    files = sorted(path.name for path in one.glob("*.parquet"))
+    assert len(files) == len(SCHEMAS) - len(CURATED)
+    assert all((one / name).read_bytes() == (other / name).read_bytes() for name in files)
+
+
+def test_an_unchanged_source_is_not_read_again(tmp_path: Path, reads: list[str]) -> None:
+    store = Store(tmp_path / "store")
+    before = prepare_source_records(store, works(tmp_path), None)
+    assert sorted(reads) == ["kqa", "medical_eval_sphere"]
+    assert prepare_source_records(store, works(tmp_path), None) == before
+    # Touched, moved and newly written, but of the same content.
+    (tmp_path / "kqa").rename(tmp_path / "moved")
+    moved = work_of("kqa", tmp_path / "moved")
+    assert prepare_source_records(store, [moved], None) == {"kqa": before["kqa"]}
+    assert len(reads) == 2
+    changed = work_of("medical_eval_sphere", sphere(tmp_path / "sphere", "Is it a cold?"))
+    after = prepare_source_records(store, [moved, changed], None)
+    assert reads[2:] == ["medical_eval_sphere"]
+    assert after["kqa"] == before["kqa"] and after["medical_eval_sphere"] != before["medical_eval_sphere"]
+
+
+def test_what_is_done_with_personal_data_is_part_of_what_is_read(tmp_path: Path, reads: list[str]) -> None:
+    store = Store(tmp_path / "store")
+    place = sphere(tmp_path / "sphere", "I am Anna. Is it flu?")
+    for action in ("mask", "keep", "mask"):
+        prepare_source_records(store, [work_of("medical_eval_sphere", place, name=action)], None)
+    assert len(reads) == 2
+
+
+def test_two_processes_give_what_one_gives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reads: list[str]) -> None:
+    alone = prepare_source_records(Store(tmp_path / "one"), works(tmp_path), None)
+    assert len(reads) == 2
+    monkeypatch.setattr(ingest, "_WORTH_A_PROCESS", 0)
+    together = prepare_source_records(Store(tmp_path / "two"), works(tmp_path), None)
+    assert together == alone
+    assert len(reads) == 2, "read in this process"
+
+
+@pytest.mark.parametrize("worth", [0, 1 << 30])
+def test_a_source_that_fails_is_one_clear_line_and_not_published(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, worth: int
+) -> None:
+    monkeypatch.setattr(ingest, "_WORTH_A_PROCESS", worth)
+    (tmp_path / "pubmedqa").mkdir()
+    (tmp_path / "pubmedqa" / "ori_pqal.json").write_text('{"1": {"QUESTION": "Why?"}}', encoding="utf-8")
+    bad = work_of("pubmedqa", tmp_path / "pubmedqa")
+    store = Store(tmp_path / "store")
+    with pytest.raises(SourceError, match="test_ground_truth.json must stand beside"):
+        prepare_source_records(store, [*works(tmp_path), bad], None)
+    assert store.recall(bad.key) is None
+    assert not list((tmp_path / "store" / "tmp").iterdir())
+
+
+def test_the_records_are_an_artifact_with_its_counts(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    (work, _) = works(tmp_path)
+    (ref,) = prepare_source_records(store, [work], "run").values()
+    manifest = store.manifest(ref)
+    assert (manifest.name, manifest.skip_key, manifest.run_id) == ("source_records", work.key, "run")
+    assert manifest.metadata["quarantined statement empty_statement"] == 1
+    assert manifest.metadata["licence"] == "MIT"
+    assert manifest.config["personal_data"]["screen"]["name"] == "mask"
+    (tmp_path / "again").mkdir()
+    write_source_records(work, tmp_path / "again")
+    assert sorted(entry.path for entry in manifest.files) == sorted(path.name for path in (tmp_path / "again").iterdir())
 
 
 def test_an_empty_table_has_its_columns(tmp_path: Path) -> None:
@@ -75,23 +170,10 @@ def test_an_empty_table_has_its_columns(tmp_path: Path) -> None:
     ("table", "row", "message"),
     [
         ("nonsense", {}, "unknown table 'nonsense'"),
-        ("instruction_pins", {"instruction_id": "a", "cluster_id": "b"}, "instruction_pins: columns differ.*split"),
-        ("instruction_pins", {"instruction_id": "a", "cluster_id": 5, "split": None}, "instruction_pins: "),
+        ("instruction_splits", {"instruction_id": "a", "cluster_id": "b"}, "instruction_splits: columns differ.*split"),
+        ("instruction_splits", {"instruction_id": "a", "cluster_id": 5, "split": None}, "instruction_splits: "),
     ],
 )
 def test_wrong_rows_are_refused(table: str, row: dict, message: str) -> None:
     with pytest.raises(TableError, match=message):
         to_arrow(table, [row])
-
-
-def test_the_fingerprint_sees_content_and_names_only(kqa: Path, tmp_path: Path) -> None:
-    source = parse_source(f"kqa={kqa}")
-    before = fingerprint(source)
-    (kqa / "notes.txt").write_text("not K-QA's", encoding="utf-8")
-    assert fingerprint(source) == before
-    moved = kqa.rename(tmp_path / "moved")
-    assert fingerprint(parse_source(f"kqa={moved}")) == before
-    (moved / "questions.jsonl").write_bytes(b"")
-    added = fingerprint(parse_source(f"kqa={moved}"))
-    (moved / "questions.jsonl").write_bytes(b"{}")
-    assert len({before, added, fingerprint(parse_source(f"kqa={moved}"))}) == 3

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from personal_data_cases import FRESH, REHEARSED, unmarked
+from personal_data_cases import BLIND, FRESH, REHEARSED, UNSEEN, unmarked
 from pydantic import ValidationError
 
 from assets.instructions.personal_data import KINDS, PersonalDataConfig, find_spans, screen
 from assets.instructions.personal_data_lexicon import EPONYMS
 
 CHATDOCTOR = Path(__file__).parents[4].parent / "shared" / "data" / "chatdoctor" / "chatdoctor5k.json"
-CONFIG = PersonalDataConfig()
+CONFIG = PersonalDataConfig(screen={"url": "mask"})
 
 
 def masked(text: str) -> str:
@@ -28,6 +28,9 @@ def masked(text: str) -> str:
         ("My son Tom has a fever.", "My son [name] has a fever."),
         ("I saw Dr J. K. Lindqvist yesterday.", "I saw Dr [name] yesterday."),
         ("Dr Oyelaran's team", "Dr [name]'s team"),
+        ("Rajesh Kulkarni was seen.", "[name] was seen."),
+        ("im carlos, it burns", "im [name], it burns"),
+        ("My aunt Ottilie (84) fell.", "My aunt [name] (84) fell."),
         ("Mail k_lee@example.org or call (212) 555-0147.", "Mail [mail] or call [phone]."),
         ("DOB: 03/14/1982, MRN: 00483921", "DOB: [birth date], MRN: [id]"),
         ("See https://example.com/me?x=1.", "See [url]."),
@@ -38,9 +41,20 @@ def test_masking_takes_the_datum_and_nothing_else(text: str, expected: str) -> N
 
 
 def test_what_only_looks_like_personal_data_stays() -> None:
-    cases = [case for case in (*REHEARSED, *FRESH) if unmarked(case)[0] == case]
-    assert len(cases) == 84
+    cases = [case for case in (*REHEARSED, *FRESH, *UNSEEN, *BLIND) if unmarked(case)[0] == case]
+    assert len(cases) == 84 + 14 + 16
     assert screen(cases, CONFIG).texts == cases
+
+
+def test_texts_of_encyclopaedias_stay() -> None:
+    texts = [
+        "Pierre Robin sequence is rare.",
+        "Aloe Vera Topical",
+        "the University of California, San Francisco Fetal Treatment Center",
+        "Patient-Controlled Therapy",
+        "LOT 22-4711-8899",
+    ]
+    assert screen(texts, CONFIG).texts == texts
 
 
 def test_eponymous_diseases_stay() -> None:
@@ -52,26 +66,33 @@ def test_eponymous_diseases_stay() -> None:
     assert screen(texts, CONFIG).texts == texts
 
 
-def test_recall_and_precision_on_planted_places() -> None:
+@pytest.mark.parametrize(
+    ("cases", "places", "recall", "precision"),
+    [((*REHEARSED, *FRESH), 93, 0.95, 0.98), (UNSEEN, 27, 0.88, 0.98), (BLIND, 26, 0.73, 0.98)],
+    ids=["rehearsed and fresh", "unseen", "blind"],
+)
+def test_recall_and_precision_on_planted_places(cases: tuple[str, ...], places: int, recall: float, precision: float) -> None:
     planted_places = found = hits = right = 0
-    for case in (*REHEARSED, *FRESH):
+    for case in cases:
         text, planted = unmarked(case)
         spans = find_spans(text, KINDS, phone_regions=CONFIG.phone_regions)
         planted_places += len(planted)
         found += sum(all(any(s.start <= i < s.end for s in spans) for i in range(a, b)) for a, b, _ in planted)
         hits += len(spans)
         right += sum(any(s.start < b and s.end > a and s.kind == kind for a, b, kind in planted) for s in spans)
-    assert planted_places == 93
-    assert found / planted_places >= 0.95
-    assert right / hits >= 0.98
+    assert planted_places == places
+    assert found / planted_places >= recall
+    assert right / hits >= precision
 
 
 def test_names_that_nothing_announces_are_the_known_gap() -> None:
-    assert masked("Tyrone fell off the swing.") == "Tyrone fell off the swing."
+    # Neither a given name of the list nor announced; and with a surname alone, as half of medicine is called after somebody.
+    for text in ("Tyrone fell off the swing.", "i told priya to stop", "I spoke with Maria Gonzalez."):
+        assert masked(text) == text
 
 
 def test_the_prefilter_loses_nothing_and_masked_text_is_clean() -> None:
-    texts = [unmarked(case)[0] for case in (*REHEARSED, *FRESH)]
+    texts = [unmarked(case)[0] for case in (*REHEARSED, *FRESH, *UNSEEN, *BLIND)]
     screened = screen(texts, CONFIG)
     spans = [find_spans(text, KINDS, phone_regions=CONFIG.phone_regions) for text in texts]
     assert [set(kinds) for kinds in screened.kinds] == [{span.kind for span in found} for found in spans]
@@ -79,25 +100,27 @@ def test_the_prefilter_loses_nothing_and_masked_text_is_clean() -> None:
     assert not screen(screened.texts, CONFIG).hits
 
 
-def test_report_counts_and_leaves_the_texts() -> None:
+def test_kept_kinds_are_counted_and_stay() -> None:
     texts = ["Call 212-555-0147 or 312-555-0186.", "Is it contagious?", "Mail a@example.org, I am Anna."]
-    report = screen(pa.array(texts), PersonalDataConfig(action="report"))
-    assert report.texts == texts
-    assert report.kinds == [("phone",), (), ("mail", "name")]
-    assert report.hits == {"phone": 2, "mail": 1, "name": 1}
-    quarantined = screen(texts, PersonalDataConfig(action="quarantine"))
-    assert quarantined.kinds == report.kinds
-    assert quarantined.texts[2] == "Mail [mail], I am [name]."
-
-
-def test_only_the_kinds_asked_for_are_looked_for() -> None:
-    found = screen(["Mail a@example.org, I am Anna."], PersonalDataConfig(kinds=("mail",)))
-    assert found.texts == ["Mail [mail], I am Anna."]
+    kept = screen(pa.array(texts), PersonalDataConfig(screen=dict.fromkeys(KINDS, "keep")))
+    assert kept.texts == texts
+    assert kept.kinds == [("phone",), (), ("mail", "name")]
+    assert kept.hits == {"phone": 2, "mail": 1, "name": 1}
+    some = PersonalDataConfig(screen={"mail": "keep", "phone": "quarantine"})
+    mixed = screen(texts, some)
+    assert mixed.kinds == kept.kinds
+    assert mixed.texts == ["Call [phone] or [phone].", "Is it contagious?", "Mail a@example.org, I am [name]."]
+    assert [some.sets_aside(kinds) for kinds in mixed.kinds] == [True, False, False]
     assert screen([], CONFIG).texts == []
 
 
 def test_helplines_are_nobodys_phone() -> None:
-    assert screen(["Poison control is 1-800-222-1222."], CONFIG).kinds == [()]
+    texts = [
+        "Poison control is 1-800-222-1222.",
+        "contact the library toll-free at 888-346-3656 to locate",
+        "call 888-346-3656",
+    ]
+    assert screen(texts, CONFIG).kinds == [(), (), ()]
 
 
 def test_an_unknown_region_is_refused() -> None:

@@ -113,7 +113,7 @@ def test_a_truncated_gzip_gives_what_stands_before_and_a_fault(tmp_path: Path) -
         (b'[{"text": "a"}, }, {"text": "b"}]', ["a", "bad_json"]),
         (b'[{"text": "a"}, {"text": "caf\xe9"}]', ["a", "wrong_encoding"]),
         (b"[]", ["empty_file"]),
-        (b"", ["truncated_file"]),
+        (b"", ["empty_file"]),
     ],
 )
 def test_json_arrays(tmp_path: Path, content: bytes, expected: list[str]) -> None:
@@ -180,10 +180,19 @@ def test_parquet_rows_read_only_what_is_asked_for(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("reader", "name", "reason"),
-    [(json_lines, "a.jsonl", "empty_file"), (csv_rows, "a.csv", "empty_file"), (parquet_rows, "a.parquet", "bad_parquet")],
+    [(json_lines, "a.jsonl", "empty_file"), (csv_rows, "a.csv", "empty_file"), (parquet_rows, "a.parquet", "empty_file")],
 )
 def test_an_empty_file_is_a_fault(tmp_path: Path, reader: Reader, name: str, reason: str) -> None:
     (tmp_path / name).write_bytes(b"")
+    assert [why for _, why in told(reader, tmp_path / name)] == [reason]
+
+
+@pytest.mark.parametrize(
+    ("reader", "name", "reason"),
+    [(parquet_rows, "a.parquet", "bad_parquet"), (csv_rows, "a.csv", "empty_file"), (json_lines, "a.jsonl.gz", "bad_gzip")],
+)
+def test_a_file_that_is_not_what_its_name_says_is_a_fault(tmp_path: Path, reader: Reader, name: str, reason: str) -> None:
+    (tmp_path / name).write_bytes(b"text")
     assert [why for _, why in told(reader, tmp_path / name)] == [reason]
 
 

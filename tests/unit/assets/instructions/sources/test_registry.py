@@ -160,7 +160,7 @@ def test_an_unchanged_file_is_not_hashed_again(tmp_path: Path, monkeypatch: pyte
         ("sources: {mine: {adapter: generic, uri: x}}", "adapter generic needs format, columns, licence, commercial_use"),
         ("sources: {mine: {adapter: medqa, format: csv}}", "format and columns belong to adapter generic"),
         ("sources: {mine: {sha256: abc}}", "sources.mine: sha256: "),
-        ("sources: [mine]", "sources must map names to their keys"),
+        ("sources: [mine]", "sources must map names to their values"),
     ],
 )
 def test_a_wrong_declaration_names_source_and_key(tmp_path: Path, text: str, message: str) -> None:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from training.config import load_config
 from training.launch import MADE_FROM, run_stage
 from training.manifests import ArtifactRef
 from training.stages import STAGES
 from training.storage import Store, read_manifest
+
+STAGE = replace(STAGES["base_model"], module="a_stage_that_writes_the_same")
 
 
 class _Programme:
@@ -26,16 +31,15 @@ class _Programme:
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    monkeypatch.setattr("training.launch.importlib.import_module", lambda name: _Programme)
+    monkeypatch.setitem(sys.modules, STAGE.module, _Programme)
     return Store(str(tmp_path / "store"))
 
 
 def _made(store: Store, folder: Path, digest: str) -> Path:
     pq.write_table(pa.table({"text": ["a"]}), folder / "raw_instructions.parquet")
-    stage = STAGES["base_model"]
-    config = stage.config_class()(kind="gguf", model="m", license="l", revision=None, seed=0, max_perplexity=1.0, random=None)
+    config = load_config(STAGE.config_class(), stage="base_model", profile="smoke")
     making = run_stage(
-        stage,
+        STAGE,
         artifact="base_model",
         config=config,
         folders={"raw_instructions": folder},

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import json
 import os
 import sys
 from pathlib import Path
@@ -18,6 +19,9 @@ from training.manifests import MANIFEST, ArtifactRef, Making, sha256_file
 from training.process import end_with_stdin, unwind_on_sigterm
 from training.stages import STAGES, Stage, skip_key, source_hash
 from training.storage import Store, StoreError, read_manifest, verify_files
+
+# Beside what a stage writes: role → name@digest of what it read.
+MADE_FROM = "made_from.json"
 
 
 class LaunchSpec(StrictConfig):
@@ -45,15 +49,21 @@ def run_stage(
     key: str,
     run_id: str | None,
 ) -> Making:
-    """Runs a stage's programme in a temporary folder and publishes what it wrote; returns how it was made this time."""
+    """Runs a stage's programme in a temporary folder and publishes what it wrote; returns how it was made this time.
+
+    What it was made from is part of the content. The same weights or answers can come from two snapshots (a rubric changed,
+    the question did not), and then each has to say its own: whoever measures a model asks the manifest what it learned from.
+    """
     programme = importlib.import_module(stage.module)
+    made_from = {name: str(ref) for name, ref in refs.items()}
     with store.workspace() as output:
         metadata = programme.run(config=config, inputs=folders, output=output)
+        (output / MADE_FROM).write_text(json.dumps(made_from, indent=1, sort_keys=True) + "\n", encoding="utf-8")
         manifest = store.publish(
             name=artifact,
             folder=output,
             skip_key=key,
-            inputs={name: str(ref) for name, ref in refs.items()},
+            inputs=made_from,
             config=config.model_dump(mode="json"),
             code_version=source_hash(stage.sources),
             metadata=metadata,

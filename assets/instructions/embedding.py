@@ -32,9 +32,10 @@ class EmbeddingError(ValueError):
 class TextEmbedder:
     """Embeds texts; made by `load`."""
 
-    def __init__(self, vectors: FloatArray, rows_of: Callable[[Sequence[str]], Any], *, name: str) -> None:
+    def __init__(self, vectors: FloatArray, rows_of: Callable[[Sequence[str]], Any], *, kind: str, name: str) -> None:
         self._vectors = vectors
         self._rows_of = rows_of
+        self.kind = kind
         self.name = name
 
     @property
@@ -60,7 +61,7 @@ class TextEmbedder:
             rows_of = _hashed_rows(**{key: facts["hashed"][key] for key in ("buckets", "shortest", "longest", "ngram_weight")})
         else:
             rows_of = _token_rows(folder / "tokenizer.json", size=len(vectors))
-        return cls(vectors, rows_of, name=facts["model"])
+        return cls(vectors, rows_of, kind=facts["kind"], name=facts["model"])
 
     def sums(self, texts: Sequence[str]) -> FloatArray:
         """(n, d) sums of token vectors: their length tells how much a text, or a word, weighs."""

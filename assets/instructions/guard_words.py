@@ -33,6 +33,7 @@ TAGGED: Mapping[str, str] = {
     "minute": "minute minutes min mins",
     "hour": "hour hours hourly hr hrs",
     "day": "day days daily",
+    "every other day": "alternate-days",
     "week": "week weeks weekly wk wks",
     "month": "month months monthly",
     "mg": "mg milligram milligrams",
@@ -150,10 +151,15 @@ PHRASES: dict[str, str] = {
     "how much": "how-much",
     "how soon": "asked-when",
     "what is are": "asked-what",
+    "every other day": "alternate-days",
     "what to do": "asked-what-to-do",
     "what should i do": "asked-what-to-do",
     "what can i do": "asked-what-to-do",
     "what do i do": "asked-what-to-do",
+    "what do you advise me to do": "asked-what-to-do",
+    "what do you advise": "asked-what-to-do",
+    "what do you recommend": "asked-what-to-do",
+    "what do you suggest": "asked-what-to-do",
 } | {f"when {verb}": "asked-when" for verb in ("can", "should", "do", "does", "may", "will", "is")}
 PHRASES |= {f"{verb} {whose} doctor": "asked-to-see-one" for verb in ("see", "call", "consult") for whose in ("a", "the", "my")}
 # Names of one drug: brand → generic, as patients use them.

@@ -25,12 +25,11 @@ PHRASING = STOP_WORDS | frozenset((
     "whether soon between until till while because since given although though but however therefore due according "
     "really very quite just also still already lately recently now currently "
     "disease diseases syndrome syndromes disorder disorders condition conditions problem problems issue issues "
-    "about around approximately roughly any some other certain these here there "
+    "about around approximately roughly any some certain these here there "
     "old aged age year years yo "
     "experience experiences experiencing experienced feel feels feeling felt suffer suffers suffering suffered "
     "found find finds see seen show shows following option options each every per "
     "together along instead good bit lot "
-    "medicine medicines medication medications drug drugs "
     "test tests belong belongs look looks seem seems keep keeps done up within early"
 ).split()) - {"such"}
 # fmt: on
@@ -68,6 +67,7 @@ _SAME: dict[str, str] = {
         "poop": "stool stools poop feces faeces",
         "allergy": "allergy allergies",
         "food": "food foods",
+        "medicine": "medicine medicines medication medications drug drugs",
         "surgery": "surgery surgical operation",
         "danger": "danger dangerous",
         "fly": "fly flying flight",

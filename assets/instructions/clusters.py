@@ -1,14 +1,16 @@
 """Clusters and representatives: which instructions ask the same, and into which one each of them merges.
 
-What belongs here: rows of `instruction_clusters`. Two questions are answered apart, because being wrong costs something else in each:
-- `representative_id`: what an instruction *merges into*. Only what is similar to the representative itself merges (a star): along a chain
-  a ~ b ~ c the ends may ask different things, and merged instructions leave the data. Representatives come first by the source they
-  are from (those that bring rubrics or published test ids), then by id.
-- `cluster_id`: what an instruction is *kept together with* when splits are drawn, the whole chain, and what a source declares as one cluster.
-  A cluster that is too large costs a little balance; one that is too small puts a question beside its twin in training.
+What belongs here: rows of `instruction_clusters`. Two questions are answered apart, because being wrong costs something else
+in each:
+- `representative_id`: what an instruction *merges into*. Only what is similar to the representative itself merges (a star):
+  along a chain a ~ b ~ c the ends may ask different things, and merged instructions leave the data. Representatives come
+  first by the source they are from (those that bring rubrics or published test ids), then by id.
+- `cluster_id`: what an instruction is *kept together with* when splits are drawn, the whole chain, and what a source declares
+  as one cluster. A cluster that is too large costs a little balance; one that is too small puts a question beside its twin in
+  training.
 
-A declared cluster key therefore joins instructions without merging them: four different questions about one condition stay four.
-Departure from the paper, which says "semantic de-duplication" and no more: `sameness.py` has the rule.
+A declared cluster key therefore joins instructions without merging them: four different questions about one condition stay
+four. Departure from the paper, which says "semantic de-duplication" and no more: `sameness.py` has the rule.
 """
 
 from __future__ import annotations
@@ -19,8 +21,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from assets.instructions.sameness import FloatArray, read_texts
-from assets.instructions.similar_pairs import Places, similar_pairs
+from assets.instructions.sameness import FloatArray, Places, read_texts
+from assets.instructions.similar_pairs import similar_pairs
 from assets.rubrics.statements import normalize
 from training.records import HELD_OUT_SPLITS, content_id
 
@@ -57,8 +59,8 @@ def cluster_table(
         preferred: sources whose instructions are representatives before others.
 
     Returns:
-        `similarity` is the cosine to the representative, 1 for itself and for an equal text; `merged_by` is `exact` (equal but for case
-        and white space), `semantic`, or null for a representative.
+        `similarity` is the cosine to the representative, 1 for itself and for an equal text; `merged_by` is `exact` (equal but
+        for case and white space), `semantic`, or null for a representative.
 
     Raises:
         ClusterError: an instruction without a pin or with two, or an id that stands twice.
@@ -81,9 +83,7 @@ def cluster_table(
     return _table(ids, order, components, representative, similarity[text_of], centre[text_of] != text_of)
 
 
-def stars(
-    n: int, left: Places, right: Places, cosine: npt.NDArray[np.float64]
-) -> tuple[Places, npt.NDArray[np.float64]]:
+def stars(n: int, left: Places, right: Places, cosine: npt.NDArray[np.float64]) -> tuple[Places, npt.NDArray[np.float64]]:
     """The centre that each of n texts merges into, itself if none, and the cosine to it.
 
     In order of number a text merges into the most similar centre before it (the lowest of equals), else it becomes a centre.

@@ -1,7 +1,8 @@
 """Texts as unit vectors, from the static token vectors that the stage `text_embedding` publishes; no torch, no network.
 
-What belongs here: which rows of the table a text is the sum of. A distilled table is looked up by its own tokenizer; a hashed one by
-words and their character n-grams. Equal texts get equal bytes whatever stands beside them in a batch and however many threads run.
+What belongs here: which rows of the table a text is the sum of. A distilled table is looked up by its own tokenizer; a hashed
+one by words and their character n-grams. Equal texts get equal bytes whatever stands beside them in a batch and however many
+threads run.
 """
 
 from __future__ import annotations

@@ -1,24 +1,37 @@
 """Words that change what a question asks: what each of them stands for.
 
-What belongs here: plain lists of patients' and textbooks' English. A tag names a meaning, so that words which say the same share it
-(`paracetamol` and `acetaminophen`, `woman` and `female`); what two texts tag differently, they ask differently. The lists tell texts
-apart; they are no register of drugs, tests or diseases, and a word that is not listed is left to the comparison of words.
+What belongs here: plain lists of patients' and textbooks' English. A tag names a meaning, so that words which say the same
+share it (`paracetamol` and `acetaminophen`, `woman` and `female`); what two texts tag differently, they ask differently. The
+lists tell texts apart; they are no register of drugs, tests or diseases, and a word that is not listed is left to the
+comparison of words.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+
+def words_in(*lines: str) -> frozenset[str]:
+    """The words of some lines.
+
+    >>> sorted(words_in("mg ml", "kg"))
+    ['kg', 'mg', 'ml']
+    """
+    return frozenset(" ".join(lines).split())
+
+
 # tag → the words that mean it.
 TAGGED: Mapping[str, str] = {
     # Sex of whoever is asked about; pronouns count, since a sentence may have nothing else.
     "male": "man men male males boy boys he his him himself husband father dad son brother grandfather uncle gentleman nephew",
-    "female": "woman women female females girl girls she her hers herself wife mother mom mum daughter sister grandmother aunt lady",
+    "female": "woman women female females girl girls she her hers herself wife mother mom mum daughter sister grandmother "
+    "aunt lady",
     # Age groups.
     "newborn": "newborn newborns neonate neonates neonatal preterm premature",
     "infant": "baby babies infant infants infantile",
     "toddler": "toddler toddlers",
-    "child": "child children kid kids boy boys girl girls son daughter childhood pediatric paediatric schoolchild schoolchildren",
+    "child": "child children kid kids boy boys girl girls son daughter childhood pediatric paediatric "
+    "schoolchild schoolchildren",
     "teenager": "teenager teenagers teen teens adolescent adolescents adolescence teenage",
     "adult": "adult adults adulthood",
     "elderly": "elderly senior seniors geriatric",
@@ -57,7 +70,8 @@ TAGGED: Mapping[str, str] = {
     "tsh": "tsh",
     "a1c": "hba1c a1c",
     "pcr": "pcr",
-    "vaccine": "vaccine vaccines vaccination vaccinations vaccinated immunization immunizations immunisation shot shots jab jabs",
+    "vaccine": "vaccine vaccines vaccination vaccinations vaccinated immunization immunizations immunisation "
+    "shot shots jab jabs",
     "booster": "booster boosters",
     "hpv": "hpv papillomavirus",
     "mmr": "mmr",
@@ -73,9 +87,10 @@ TAGGED: Mapping[str, str] = {
     # What is asked.
     "cause?": "cause causes caused causing etiology aetiology why",
     "symptom?": "symptom symptoms sign signs feature features manifestation manifestations presentation",
-    "treat?": "treat treats treated treating treatment treatments therapy therapies cure cures cured curable treatable manage managed "
-    "management remedy remedies",
-    "diagnose?": "diagnose diagnosed diagnosing diagnosis diagnoses diagnostic detect detected detection test tests tested testing",
+    "treat?": "treat treats treated treating treatment treatments therapy therapies cure cures cured curable treatable "
+    "manage managed management remedy remedies",
+    "diagnose?": "diagnose diagnosed diagnosing diagnosis diagnoses diagnostic detect detected detection "
+    "test tests tested testing",
     "prevent?": "prevent prevents prevented preventing prevention",
     "outlook?": "prognosis outlook survival",
     "inherit?": "inherited inherit hereditary inheritance genetic genetics gene genes heritable",
@@ -213,25 +228,39 @@ SAME_DRUG: Mapping[str, str] = {
     "nexium": "esomeprazole",
     "lasix": "furosemide",
 }
-BODY_PARTS = frozenset(
-    (
-        "arm arms leg legs hand hands foot feet knee knees hip hips shoulder shoulders elbow elbows ankle ankles wrist wrists eye "
-        "eyes ear ears breast breasts lung lungs kidney kidneys side sided flank ovary testicle testis nostril cheek thigh calf heel "
-        "toe finger thumb lower upper temple chest abdomen groin jaw face hemisphere ventricle atrium"
-    ).split()
+BODY_PARTS = words_in(
+    "arm arms leg legs hand hands foot feet knee knees hip hips shoulder shoulders elbow elbows ankle ankles wrist",
+    "wrists eye eyes ear ears breast breasts lung lungs kidney kidneys side sided flank ovary testicle testis",
+    "nostril cheek thigh calf heel toe finger thumb lower upper temple chest abdomen groin jaw face hemisphere",
+    "ventricle atrium",
 )
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
-_TO_NINETEEN = (
-    "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
-)
+_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+_TO_NINETEEN = [
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+]
 NUMBER_WORDS: Mapping[str, float] = (
     {word: float(n) for n, word in enumerate(_TO_NINETEEN, start=2)}
     | {word: float(10 * n) for n, word in enumerate(_TENS, start=2)}
     | {"half": 0.5, "twice": 2.0, "double": 2.0, "thrice": 3.0, "second": 2.0, "third": 3.0, "fourth": 4.0, "dozen": 12.0}
 )
-NEGATIONS = frozenset(
-    (
-        "not no never none nor neither without cannot dont cant isnt doesnt wont didnt wasnt arent shouldnt couldnt wouldnt havent "
-        "hasnt unsafe unable unlikely untreated ineffective"
-    ).split()
+NEGATIONS = words_in(
+    "not no never none nor neither without cannot dont cant isnt doesnt wont didnt wasnt arent shouldnt couldnt",
+    "wouldnt havent hasnt unsafe unable unlikely untreated ineffective",
 )

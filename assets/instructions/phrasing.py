@@ -1,37 +1,32 @@
 """What a question says, apart from how it is put: its words without those of phrasing, in one form each.
 
-What belongs here: which words only phrase a question (`can I`, `please tell me`, `is it all right`), which everyday words mean the same, and
-a light stemmer. What a text's signature (`terms.py`) has taken in already is left out here.
+What belongs here: which words only phrase a question (`can I`, `please tell me`, `is it all right`), which everyday words
+mean the same, and a light stemmer. What a text's signature (`terms.py`) has taken in already is left out here.
 """
 
 from __future__ import annotations
 
-from assets.instructions.guard_words import SAME_DRUG
+from assets.instructions.guard_words import SAME_DRUG, words_in
 from training.benchmark.baselines import STOP_WORDS
 
 # fmt: off
-PHRASING = STOP_WORDS | frozenset((
-    "i me my mine myself we us our am being im i'm i've i'd i'll it's that's there's what's let's "
-    "ve d ll s re m don doesn "
-    "please help know tell advise advice suggest suggestion recommend recommended information info explain give gives given giving "
-    "question answer ask asking want wanted like wonder wondering think thought believe "
-    "hi hello hey dear doctor doctors dr physician physicians sir madam thanks thank regards greetings "
-    "ok okay alright safe safely allowed permitted possible possibly fine all "
-    "take takes taking took taken use uses used using get gets getting got have having has make makes making made go going "
-    "need needs needed necessary require required must shall "
-    "people person someone somebody anyone anybody patient patients individual individuals one ones "
-    "kind kinds sort sorts mean means meaning called thing things way ways "
-    "happen happens happening happened occur occurs "
-    "whether soon between until till while because since given although though but however therefore due according "
-    "really very quite just also still already lately recently now currently "
-    "disease diseases syndrome syndromes disorder disorders condition conditions problem problems issue issues "
-    "about around approximately roughly any some certain these here there "
-    "old aged age year years yo "
-    "experience experiences experiencing experienced feel feels feeling felt suffer suffers suffering suffered "
-    "found find finds see seen show shows following option options each every per "
-    "together along instead good bit lot "
-    "test tests belong belongs look looks seem seems keep keeps done up within early"
-).split()) - {"such"}
+PHRASING = STOP_WORDS | words_in(
+    "i me my mine myself we us our am being im i'm i've i'd i'll it's that's there's what's let's ve d ll s re m",
+    "don doesn please help know tell advise advice suggest suggestion recommend recommended information info",
+    "explain give gives given giving question answer ask asking want wanted like wonder wondering think thought",
+    "believe hi hello hey dear doctor doctors dr physician physicians sir madam thanks thank regards greetings ok",
+    "okay alright safe safely allowed permitted possible possibly fine all take takes taking took taken use uses",
+    "used using get gets getting got have having has make makes making made go going need needs needed necessary",
+    "require required must shall people person someone somebody anyone anybody patient patients individual",
+    "individuals one ones kind kinds sort sorts mean means meaning called thing things way ways happen happens",
+    "happening happened occur occurs whether soon between until till while because since given although though but",
+    "however therefore due according really very quite just also still already lately recently now currently",
+    "disease diseases syndrome syndromes disorder disorders condition conditions problem problems issue issues",
+    "about around approximately roughly any some certain these here there old aged age year years yo experience",
+    "experiences experiencing experienced feel feels feeling felt suffer suffers suffering suffered found find",
+    "finds see seen show shows following option options each every per together along instead good bit lot test",
+    "tests belong belongs look looks seem seems keep keeps done up within early",
+) - {"such"}
 # fmt: on
 # Words → the one that stands for them.
 _SAME: dict[str, str] = {
@@ -105,4 +100,3 @@ def content(word: str) -> str | None:
     if word in PHRASING or word in SAME_DRUG:
         return None
     return _SAME.get(word) or stem(word)
-

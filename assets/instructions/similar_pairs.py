@@ -3,11 +3,10 @@
 What belongs here: finding candidates. What `sameness.py` asks for narrows them before any vector is looked at:
 - texts with equal content keys: their blocks are as small as the number of wordings of one question;
 - long texts, of which a few words may differ: within equal guard signatures, by a blocked matrix product.
-Both are exact: no pair that the rule calls the same is missed, so that the contamination check finds nothing that clustering overlooked.
+Both are exact: no pair that the rule calls the same is missed, so that the contamination check finds nothing that clustering
+overlooked.
 
-Measured against what others use (`tests/benchmarks/bench_dedup.py`, two cores, 200,000 generated questions with their truth; the
-same rule decides behind every index): see the table in the README of that folder's script. An index over all vectors (HNSW, IVF)
-spends its time on neighbours that the rule refuses and misses pairs besides.
+@@MEASURED@@
 """
 
 from __future__ import annotations
@@ -17,11 +16,8 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from assets.instructions.sameness import FloatArray, Keys, Readings, cosines
+from assets.instructions.sameness import LONG_COSINE, FloatArray, Keys, Places, Readings, cosines
 
-Places = npt.NDArray[np.int64]
-# Long texts from this cosine on are candidates: with one word in twenty changed it stays well above.
-LONG_COSINE = 0.9
 # What a product in single precision may be off by; candidates are looked at again in double precision.
 _SLACK = 1e-4
 _BLOCK = 2048
@@ -51,19 +47,13 @@ def similar_pairs(readings: Readings, vectors: FloatArray, threshold: float) -> 
         raise ValueError(f"threshold must lie in (0, 1], got {threshold}")
     everywhere = np.arange(len(vectors), dtype=np.int64)
     found = [_all_pairs(group) for group in groups(readings.contents, everywhere)]
-    long = np.flatnonzero([said is not None for said in readings.said])
-    for group in groups(readings.signatures, long):
-        first, second = _close_pairs(group, vectors)
-        agree = [
-            readings.contents[i] != readings.contents[j] and readings.same_words(int(i), int(j))
-            for i, j in zip(first, second, strict=True)
-        ]
-        found.append((first[agree], second[agree]))
+    long = np.flatnonzero(readings.long)
+    found += [_close_pairs(group, readings, vectors) for group in groups(readings.signatures, long)]
     if not found:
         return everywhere[:0], everywhere[:0], np.empty(0)
     first, second = (np.concatenate(part) for part in zip(*found, strict=True))
     similarity = cosines(vectors, first, second)
-    kept = similarity >= threshold
+    kept = readings.same(first, second, similarity, threshold)
     order = np.lexsort((second[kept], first[kept]))
     return first[kept][order], second[kept][order], similarity[kept][order]
 
@@ -73,13 +63,15 @@ def _all_pairs(group: Places) -> tuple[Places, Places]:
     return group[i], group[j]
 
 
-def _close_pairs(group: Places, vectors: FloatArray) -> tuple[Places, Places]:
-    own = vectors[group]
+def _close_pairs(group: Places, readings: Readings, vectors: FloatArray) -> tuple[Places, Places]:
+    own, contents = vectors[group], readings.contents[group]
     first, second = [], []
     for top in range(0, len(group), _BLOCK):
         for left in range(top, len(group), _BLOCK):
             i, j = np.nonzero(own[top : top + _BLOCK] @ own[left : left + _BLOCK].T >= LONG_COSINE - _SLACK)
-            ahead = i + top < j + left
-            first.append(group[i[ahead] + top])
-            second.append(group[j[ahead] + left])
+            i, j = i + top, j + left
+            # Equal content keys have been paired already.
+            new = (i < j) & (contents[i] != contents[j])
+            first.append(group[i[new]])
+            second.append(group[j[new]])
     return np.concatenate(first), np.concatenate(second)

@@ -1,8 +1,9 @@
 """What in a text may not differ between texts that ask the same: its signature.
 
-What belongs here: finding numbers with their measures, drugs, negations, sex, age group, pregnancy, body side, tests, vaccines, diseases
-by their endings, and what is asked (cause, symptom, treatment …) in patients' English. The word lists (`guard_words.py` too) are for
-telling texts apart, not a drug register: a drug that none of the patterns know is treated like any other word.
+What belongs here: finding numbers with their measures, drugs, negations, sex, age group, pregnancy, body side, tests,
+vaccines, diseases by their endings, and what is asked (cause, symptom, treatment …) in patients' English. The word lists
+(`guard_words.py` too) are for telling texts apart, not a drug register: a drug that none of the patterns know is treated like
+any other word.
 
 Ours; the paper does not say how its de-duplication kept a question about another dose apart.
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from assets.instructions.guard_words import BODY_PARTS, NEGATIONS, NUMBER_WORDS, PHRASES, SAME_DRUG, TAGGED
+from assets.instructions.guard_words import BODY_PARTS, NEGATIONS, NUMBER_WORDS, PHRASES, SAME_DRUG, TAGGED, words_in
 from assets.instructions.phrasing import content
 from training.benchmark.baselines import content_words
 
@@ -150,7 +151,6 @@ def said_of(words: Sequence[str]) -> frozenset[str]:
     return frozenset(found)
 
 
-
 # The s of a genitive stands alone, so that a child's is a child.
 _WORDS = re.compile(r"\d+(?:[.,]\d+)*|%|[^\W\d_]+(?:['\u2019](?!s\b)[^\W\d_]+)?")
 _DISEASE_ENDING = re.compile(
@@ -161,11 +161,17 @@ _ORGAN_START = re.compile(r"(?:hyper|hypo|tachy|brady)[^\W\d_]{3,}")
 _SINGLE_LETTERS = frozenset("abcdefghikvx")
 _LOOK_AROUND = _SINGLE_LETTERS | {"left", "right"}
 # A single letter names a kind after these: hepatitis B, vitamin D, influenza A.
-_LETTERED = frozenset("type grade stage protein hepatitis vitamin vit influenza group type factor hemophilia haemophilia class strep streptococcus".split())
-_MEASURES = frozenset("mg mcg gram kg ml iu minute hour day week month".split())
-_COUNTED = frozenset(
-    "tablet tablets pill pills dose doses time times capsule capsules drop drops year years yr yrs minute minutes hour hours "
-    "day days week weeks month months glass cup drink puff puffs".split()
+_LETTERED = words_in(
+    "type grade stage protein hepatitis vitamin vit influenza group type factor hemophilia haemophilia class strep",
+    "streptococcus",
+)
+_MEASURES = words_in(
+    "mg mcg gram kg ml iu minute hour day week month",
+)
+_IN_MG = {"mg": 1.0, "gram": 1000.0, "mcg": 0.001}
+_COUNTED = words_in(
+    "tablet tablets pill pills dose doses time times capsule capsules drop drops year years yr yrs minute minutes",
+    "hour hours day days week weeks month months glass cup drink puff puffs",
 )
 
 
@@ -222,7 +228,9 @@ def disease_name(word: str) -> str | None:
 
 
 _GENERICS = frozenset(SAME_DRUG.values())
-_NO_DISEASE = frozenset("mechanism organism metabolism basis emphasis diploma analysis symptoma criticism".split())
+_NO_DISEASE = words_in(
+    "mechanism organism metabolism basis emphasis diploma analysis symptoma criticism",
+)
 _MEANINGS: dict[str, tuple[str, ...]] = {}
 for _tag, _words in TAGGED.items():
     for _one in _words.split():
@@ -234,12 +242,14 @@ for _phrase, _whole in PHRASES.items():
 
 
 def _look_up(word: str) -> _Word | None:
+    # A weight stands in its number, so that 0.5 g is 500 mg.
+    tags = tuple(tag for tag in _MEANINGS.get(word, ()) if tag not in _IN_MG)
     if word[0].isdigit() or word in NUMBER_WORDS or word in _LOOK_AROUND:
-        return _Word(_MEANINGS.get(word, ()), negates=int(word in NEGATIONS), looks_around=True)
+        return _Word(tags, looks_around=True)
     if word in NEGATIONS or word.endswith(("n't", "n\u2019t")):
         return _Word(("treat?",) if word == "untreated" else (), negates=1)
     if word in _MEANINGS:
-        return _Word(_MEANINGS[word])
+        return _Word(tags)
     name = drug_name(word)
     if name is not None:
         return _Word((f"drug {name}",))
@@ -252,7 +262,9 @@ class _Forms(dict[str, str | None]):
 
     def __missing__(self, word: str) -> str | None:
         known = _KNOWN[word]
-        taken = known is not None and (known.tags or known.negates or word[0].isdigit() or word in NUMBER_WORDS)
+        taken = known is not None and (
+            known.tags or known.negates or word[0].isdigit() or word in NUMBER_WORDS or word in _MEANINGS
+        )
         found = self[word] = None if taken or word == "%" else content(word)
         return found
 
@@ -294,9 +306,6 @@ def _number(words: Sequence[str], position: int) -> tuple[list[str], int]:
     if measure in _IN_MG:
         return [f"{value * _IN_MG[measure]:g} mg"], last + 1
     return [f"{value:g}"], last
-
-
-_IN_MG = {"mg": 1.0, "gram": 1000.0, "mcg": 0.001}
 
 
 def _value(word: str) -> float:

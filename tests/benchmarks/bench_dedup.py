@@ -1,12 +1,12 @@
 """De-duplication measured: ours, the same rule behind other indexes, and SemHash as shipped, on the same generated questions.
 
-Run as `python -m tests.benchmarks.bench_dedup [ROWS] [--embedding FOLDER] [--repeat N] [--systems NAME …]`. Every run is a process of its
-own, so that its peak memory is its own; systems alternate, and medians are printed. Time is from texts in memory to a representative for
-every row; reading and generating are left out. Precision: of the rows that were merged, the share whose representative has the
-same meaning. Recall: of the rows that repeat a meaning, the share that was merged rightly.
+Run as `python -m tests.benchmarks.bench_dedup [ROWS] [--embedding FOLDER] [--repeat N] [--systems NAME …]`. Every run is a
+process of its own, so that its peak memory is its own; systems alternate, and medians are printed. Time is from texts in
+memory to a representative for every row; reading and generating are left out. Precision: of the rows that were merged, the
+share whose representative has the same meaning. Recall: of the rows that repeat a meaning, the share that was merged rightly.
 
-SemHash's own default model is a download, so it gets the vectors that all the others have; its index (USearch) and threshold (0.9) are
-its own.
+SemHash's own default model is a download, so it gets the vectors that all the others have; its index (USearch) and threshold
+(0.9) are its own.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ def with_index(texts: Sequence[str], embedder: TextEmbedder, find: Callable[[Rea
     readings, vectors = read_texts(distinct), embedder.embed(distinct)
     left, right = find(readings, vectors, threshold)
     similarity = cosines(vectors, left, right)
-    same = [s >= threshold and readings.same_words(int(i), int(j)) for i, j, s in zip(left, right, similarity, strict=True)]
+    same = readings.same(left, right, similarity, threshold)
     centre, _ = stars(len(distinct), left[same], right[same], similarity[same])
     found: list[int] = first_row[centre[text_of]].tolist()
     return found

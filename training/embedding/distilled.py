@@ -2,7 +2,7 @@
 
 What belongs here: the recipe of Model2Vec (Tulkens and van Dongen 2024): every token alone through the encoder, mean over the
 last hidden states, principal components, and a weight by rank, since a vocabulary stands in the order of frequency (Zipf).
-Ours: written with torch alone, so that nothing asks a model hub; the signs of the components are fixed, which makes equal bytes.
+Ours: written with torch alone, so that nothing asks a model hub; the signs of the components are fixed: equal bytes every time.
 """
 
 from __future__ import annotations
@@ -82,10 +82,17 @@ def distil(*, dimensions: int, sif: float) -> tuple[npt.NDArray[np.float16], str
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.no_truncation()
-    names = {name: tokenizer.token_to_id(name) for name in ("[CLS]", "[SEP]", "[UNK]", "[PAD]", "[MASK]")}
+    names: dict[str, int] = {name: _token_id(tokenizer, name) for name in ("[CLS]", "[SEP]", "[UNK]", "[PAD]", "[MASK]")}
     size = tokenizer.get_vocab_size()
     vectors = principal_components(
         token_vectors(model, size=size, first=names["[CLS]"], last=names["[SEP]"]), dimensions
     ) * rank_weights(size, sif).reshape(-1, 1)
     vectors[list(names.values())] = 0
     return vectors.astype(np.float16), tokenizer.to_str(pretty=False)
+
+
+def _token_id(tokenizer: Any, name: str) -> int:
+    found = tokenizer.token_to_id(name)
+    if found is None:
+        raise StageRefusal(f"the encoder's tokenizer has no token {name}")
+    return int(found)

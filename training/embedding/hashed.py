@@ -1,7 +1,7 @@
 """Static vectors without a model: fixed random unit vectors that words and their character n-grams are hashed to.
 
-What belongs here: the table. How a word finds its rows is said in `config.json` and done by whoever embeds (Weinberger et al. 2009,
-feature hashing; Bojanowski et al. 2017, n-grams). It knows spellings, not meanings: good for smoke tests and near copies.
+What belongs here: the table. How a word finds its rows is said in `config.json` and done by whoever embeds (Weinberger et al.
+2009, feature hashing; Bojanowski et al. 2017, n-grams). It knows spellings, not meanings: good for smoke tests and near copies.
 """
 
 from __future__ import annotations

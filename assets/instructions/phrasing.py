@@ -75,8 +75,8 @@ _SAME: dict[str, str] = {
 def stem(word: str) -> str:
     """A word without the endings of number and tense, so that forms of one word are equal; no real word need come out.
 
-    >>> [stem(word) for word in ("treatments", "stopping", "used", "biopsies", "diagnosis")]
-    ['treatment', 'stop', 'us', 'biopsy', 'diagnosis']
+    >>> [stem(word) for word in ("treatments", "stopping", "vaccinated", "biopsies", "diagnosis")]
+    ['treatment', 'stop', 'vaccinat', 'biopsy', 'diagnosis']
     """
     if len(word) > 4 and word.endswith("ies"):
         return word[:-3] + "y"

@@ -6,7 +6,21 @@ What belongs here: finding candidates. What `sameness.py` asks for narrows them 
 Both are exact: no pair that the rule calls the same is missed, so that the contamination check finds nothing that clustering
 overlooked.
 
-@@MEASURED@@
+Chosen by measurement (`tests/benchmarks/bench_dedup.py`: 50,000 generated questions with their truth, two cores, distilled
+vectors, the same rule behind every index; SemHash with its own rule):
+
+| index | seconds | peak MB | precision | recall |
+| --- | --- | --- | --- | --- |
+| this module | 2.1 | 285 | 1.000 | 0.954 |
+| matrix product within guard groups | 2.1 | 283 | 1.000 | 0.954 |
+| faiss IVF within guard groups, flat below 4,096 | 10.7 | 288 | 1.000 | 0.954 |
+| faiss IVF, 8 lists probed | 10.7 | 467 | 1.000 | 0.953 |
+| USearch HNSW, 10 neighbours | 26.9 | 465 | 1.000 | 0.954 |
+| SemHash as shipped | 39.9 | 604 | 0.072 | 0.439 |
+
+Generated guards are nearly unique, so that the second line looks as good as the first. On the 51,276 different questions of the
+five real sources it is not: the largest guard group (no guard at all) has 9,404, the product brings 3.3 million pairs to the rule for
+the same 766 that hold, and takes 6.6 s of a core against 0.02, growing with the square.
 """
 
 from __future__ import annotations

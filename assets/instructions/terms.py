@@ -215,8 +215,8 @@ def drug_name(word: str) -> str | None:
 def disease_name(word: str) -> str | None:
     """A word that ends (or starts) as names of diseases and operations do, in one spelling; None for another word.
 
-    >>> disease_name("oedema"), disease_name("hyperkalaemia"), disease_name("cough")
-    ('edema', 'hyperkalemia', None)
+    >>> disease_name("lymphoedema"), disease_name("hyperkalaemia"), disease_name("cough")
+    ('lymphedema', 'hyperkalemia', None)
     """
     spelt = american(word)
     for plural, singular in (("oses", "osis"), ("omas", "oma"), ("omata", "oma"), ("itides", "itis"), ("ies", "y")):

@@ -64,7 +64,7 @@ def rank_weights(size: int, sif: float) -> npt.NDArray[np.float64]:
     """sif / (sif + p) for p by Zipf's law over ranks: rare tokens near 1, the commonest near 0.
 
     >>> [round(float(w), 3) for w in rank_weights(3, 0.5)]
-    [0.478, 0.647, 0.733]
+    [0.52, 0.619, 0.684]
     """
     shares = 1 / np.arange(2, size + 2)
     found: npt.NDArray[np.float64] = sif / (sif + shares / shares.sum())

@@ -81,6 +81,12 @@ def test_one_in_twenty_words_of_a_long_text_may_differ() -> None:
     assert readings.same(first, np.array([1, 1]), np.array([0.9, 0.899]), 0.5).tolist() == [True, False]
 
 
+def test_a_guard_counts_in_a_long_text_too() -> None:
+    readings = read_texts([long_text(0) + " for 5 days", long_text(1) + " for 5 days", long_text(1) + " for 6 days"])
+    near = np.array([1.0, 1.0])
+    assert readings.same(np.array([0, 0]), np.array([1, 2]), near, 0.5).tolist() == [True, False]
+
+
 def test_no_word_of_a_short_text_may_differ() -> None:
     text = " ".join(long_text(0).split()[: LONG - 1])
     readings = read_texts([text, text.replace(text.split()[0], "other")])

@@ -19,8 +19,8 @@ vectors, the same rule behind every index; SemHash with its own rule):
 | SemHash as shipped | 39.9 | 604 | 0.072 | 0.439 |
 
 Generated guards are nearly unique, so that the second line looks as good as the first. On the 51,276 different questions of the
-five real sources it is not: the largest guard group (no guard at all) has 9,404, the product brings 3.3 million pairs to the rule for
-the same 766 that hold, and takes 6.6 s of a core against 0.02, growing with the square.
+five real sources it is not: the largest guard group (no guard at all) has 9,404, the product brings 3.3 million pairs to the
+rule for the same 766 that hold, and takes 6.6 s of a core against 0.02, growing with the square.
 """
 
 from __future__ import annotations

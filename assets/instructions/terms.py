@@ -47,9 +47,6 @@ _DRUG_ENDING = re.compile(
     r"[a-z]{2,}(?:cillin|mycin|micin|floxacin|cycline|azole|prazole|statin|sartan|pril|olol|dipine|triptan|setron|zepam|zolam|parin"
     r"|xaban|gliptin|gliflozin|glutide|mab|tinib|vir|oxetine|azine|idone|profen|caine|thiazide|semide|sone|solone|terol)"
 )
-_NUMBER_WORDS = frozenset(
-    ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "half", "twice", "double")
-)
 _NEGATION = re.compile(
     r"\b(?:not|no|never|none|nor|neither|without|cannot|[a-z]+n['\u2019]t"
     r"|dont|cant|isnt|doesnt|wont|didnt|wasnt|arent|shouldnt|couldnt|wouldnt|havent|hasnt)\b"
@@ -63,15 +60,6 @@ def negations(text: str) -> int:
     3
     """
     return len(_NEGATION.findall(text.lower()))
-
-
-def numbers(text: str) -> frozenset[str]:
-    """The numbers in a text, in digits or words up to twelve.
-
-    >>> sorted(numbers("2.5 mg twice a day for 10 days"))
-    ['10', '2.5', 'twice']
-    """
-    return frozenset(word for word in content_words(text) if word[0].isdigit() or word in _NUMBER_WORDS)
 
 
 def drugs(text: str) -> frozenset[str]:

@@ -7,7 +7,8 @@ Both are exact: no pair that the rule calls the same is missed, so that the cont
 overlooked.
 
 Chosen by measurement (`tests/benchmarks/bench_dedup.py`: 50,000 generated questions with their truth, two cores, distilled
-vectors, the same rule behind every index; SemHash with its own rule):
+vectors, the same rule behind every index; SemHash with its own rule; one
+run each):
 
 | index | seconds | peak MB | precision | recall |
 | --- | --- | --- | --- | --- |

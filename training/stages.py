@@ -55,6 +55,14 @@ STAGES: dict[str, Stage] = {
     stage.name: stage
     for stage in (
         Stage(
+            name="text_embedding",
+            module="training.embedding.stage",
+            config="training.embedding.config:TextEmbeddingConfig",
+            inputs=(),
+            sources=("training/embedding",),
+            libraries=("torch", "transformers", "tokenizers", "safetensors", "numpy"),
+        ),
+        Stage(
             name="base_model",
             module="training.base_model.stage",
             config="training.base_model.config:BaseModelConfig",

@@ -55,3 +55,26 @@ class BandConfig(StrictConfig):
         if self.low > self.high:
             raise ValueError(f"low must not be above high, got {self.low} and {self.high}")
         return self
+
+
+class DedupConfig(StrictConfig):
+    """From which cosine of their static embeddings two texts may ask the same (`sameness.py` asks for more).
+
+    Attributes:
+        model2vec: for distilled vectors.
+        hashed: for hashed ones, which know spellings only.
+    """
+
+    model2vec: float = Field(default=0.75, gt=0, le=1)
+    hashed: float = Field(default=0.5, gt=0, le=1)
+
+    def threshold(self, kind: str) -> float:
+        """The threshold for vectors of a kind.
+
+        Raises:
+            ValueError: no such kind.
+        """
+        found = {"model2vec": self.model2vec, "hashed": self.hashed}.get(kind)
+        if found is None:
+            raise ValueError(f"no threshold for text embeddings of kind {kind!r}; known: hashed, model2vec")
+        return found

@@ -11,24 +11,19 @@ What belongs here: which split a cluster goes to. A cluster is never divided. In
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
 
 from assets.instructions.config import SplitConfig
 from training.records import HELD_OUT_SPLITS, Split
 
 # Held out first: whatever a cluster has been evaluated on stays out of training.
 PRECEDENCE: tuple[Split, ...] = ("external", "benchmark", "validation", "policy_train", "panel_train", "rm_train")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClusterMember:
-    """An instruction, its cluster, and the split its source pins it to, if any."""
-
-    instruction_id: str
-    cluster_id: str
-    split: Split | None
+_NONE = len(PRECEDENCE)
+_RANK: dict[str | None, int] = {split: rank for rank, split in enumerate(PRECEDENCE)}
 
 
 def draw(seed: int, cluster_id: str) -> float:
@@ -58,29 +53,72 @@ def drawn_split(point: float, config: SplitConfig) -> Split:
 
 
 def assign_splits(
-    members: Sequence[ClusterMember], *, config: SplitConfig, previous: Mapping[str, str] | None = None
-) -> dict[str, Split]:
-    """The split of every instruction.
+    *,
+    instruction_ids: Sequence[str],
+    cluster_ids: Sequence[str],
+    pinned: Sequence[str | None],
+    config: SplitConfig,
+    previous: Mapping[str, str] | None = None,
+) -> list[Split]:
+    """The split of every instruction, in the order given.
 
     Args:
-        members: all instructions with their clusters.
+        instruction_ids: all instructions.
+        cluster_ids: the cluster of each.
+        pinned: the split that its source pins each to, or None.
         config: seed and fractions for what is drawn.
         previous: split by instruction id as it was before, over any earlier clustering.
+
+    Raises:
+        ValueError: columns of different length, or a split that is none.
     """
     before = previous or {}
-    clusters: dict[str, list[ClusterMember]] = defaultdict(list)
-    for member in members:
-        clusters[member.cluster_id].append(member)
-    splits: dict[str, Split] = {}
-    for cluster_id, cluster in clusters.items():
-        pinned = _first(member.split for member in cluster)
-        kept = _first(before.get(member.instruction_id) for member in cluster)
-        held_out = _first(split for split in (pinned, kept) if split in HELD_OUT_SPLITS)
-        split = held_out or pinned or kept or drawn_split(draw(config.seed, cluster_id), config)
-        splits |= {member.instruction_id: split for member in cluster}
-    return splits
+    codes: dict[str, int] = {}
+    cluster = np.fromiter((codes.setdefault(c, len(codes)) for c in cluster_ids), dtype=np.int64, count=len(instruction_ids))
+    by_source = _least(cluster, _ranks(pinned), len(codes))
+    kept = _least(cluster, _ranks([before.get(key) for key in instruction_ids]), len(codes))
+    held_out = np.minimum(by_source, kept)
+    chosen = np.where(by_source < _NONE, by_source, kept)
+    chosen = np.where(held_out < len(HELD_OUT_SPLITS), held_out, chosen)
+    of_cluster: list[Split] = [
+        PRECEDENCE[rank] if rank < _NONE else drawn_split(draw(config.seed, name), config)
+        for name, rank in zip(codes, chosen.tolist(), strict=True)
+    ]
+    return [of_cluster[code] for code in cluster.tolist()]
 
 
-def _first(candidates: Iterable[str | None]) -> Split | None:
-    found = set(candidates)
-    return next((split for split in PRECEDENCE if split in found), None)
+def split_table(
+    *, clusters: pa.Table, pins: pa.Table, config: SplitConfig, previous: Mapping[str, str] | None = None
+) -> pa.Table:
+    """Rows of `instruction_splits` (instruction_id, cluster_id, split), by id.
+
+    Args:
+        clusters: instruction_id, cluster_id.
+        pins: instruction_id, split; of the same instructions.
+        config: see `assign_splits`.
+        previous: see `assign_splits`.
+
+    Raises:
+        ValueError: as `assign_splits`.
+        KeyError: an instruction without a pin.
+    """
+    ids, cluster_ids = (clusters.column(name).to_pylist() for name in ("instruction_id", "cluster_id"))
+    pin_of = dict(zip(pins.column("instruction_id").to_pylist(), pins.column("split").to_pylist(), strict=True))
+    splits = assign_splits(
+        instruction_ids=ids, cluster_ids=cluster_ids, pinned=[pin_of[key] for key in ids], config=config, previous=previous
+    )
+    columns = {"instruction_id": ids, "cluster_id": cluster_ids, "split": splits}
+    return pa.table({name: pa.array(column, pa.string()) for name, column in columns.items()}).sort_by("instruction_id")
+
+
+def _ranks(splits: Sequence[str | None]) -> npt.NDArray[np.int8]:
+    unknown = set(splits) - {*PRECEDENCE, None}
+    if unknown:
+        raise ValueError(f"unknown split {sorted(map(str, unknown))[0]!r}; allowed: {', '.join(PRECEDENCE)}")
+    return np.fromiter((_RANK.get(split, _NONE) for split in splits), dtype=np.int8, count=len(splits))
+
+
+def _least(cluster: npt.NDArray[np.int64], ranks: npt.NDArray[np.int8], clusters: int) -> npt.NDArray[np.int8]:
+    found = np.full(clusters, _NONE, dtype=np.int8)
+    np.minimum.at(found, cluster, ranks)
+    return found

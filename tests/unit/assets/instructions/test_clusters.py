@@ -1,101 +1,173 @@
+"""Clusters and representatives: by hand, on the embedded corpus, and the same whatever the order of rows and the threads."""
+
 from __future__ import annotations
 
 import random
-import time
+import subprocess
+import sys
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
-from assets.instructions.clusters import cluster_instructions, jaccard, similar_pairs
-from assets.instructions.sources.base import RawInstruction
-from assets.instructions.terms import must_agree
-from training.benchmark.baselines import content_words
+from assets.instructions.clusters import ClusterError, cluster_table, stars
+from assets.instructions.config import DedupConfig
+from assets.instructions.sources.registry import resolve_sources
+from tests.benchmarks.questions import generate
+from tests.unit.assets.instructions.embeddings import embedder
 from training.records import content_id
 
-
-def instruction(key: str, text: str, cluster_key: str | None = None) -> RawInstruction:
-    return RawInstruction(instruction_id=key, source="test", source_row=key, text=text, license="MIT", cluster_key=cluster_key)
+Row = tuple[str, str, str, str | None, str | None]
 
 
-def clustered(*texts: str) -> int:
-    rows = [instruction(f"i{index}", text) for index, text in enumerate(texts)]
-    return len(set(cluster_instructions(rows).cluster_ids.values()))
+def tables(rows: list[Row]) -> tuple[pa.Table, pa.Table]:
+    ids, sources, texts, keys, splits = zip(*rows, strict=True)
+    return (
+        pa.table({"instruction_id": ids, "source": sources, "text": texts}),
+        pa.table({"instruction_id": ids, "cluster_key": pa.array(keys, pa.string()), "split": pa.array(splits, pa.string())}),
+    )
 
 
-BASE = "Can I take lisinopril 10 mg tablets every morning before breakfast with orange juice for blood pressure?"
+def clustered(rows: list[Row], *, preferred: tuple[str, ...] = (), profile: str = "smoke") -> pa.Table:
+    instructions, pins = tables(rows)
+    vectors = embedder(profile)
+    return cluster_table(
+        instructions=instructions,
+        pins=pins,
+        embed=vectors.embed,
+        threshold=DedupConfig().threshold(vectors.kind),
+        preferred=preferred,
+    )
 
 
-@pytest.mark.parametrize(
-    "other",
-    [
-        BASE.upper(),
-        BASE.replace("?", "").replace("Can I", "may i"),
-        BASE.replace("with orange juice", "with some orange juice"),
-        BASE.replace("tablets", "pills"),
-    ],
-)
-def test_near_twins_merge(other: str) -> None:
-    assert clustered(BASE, other) == 1
+def row(key: str, text: str, *, source: str = "plain", declared: str | None = None, split: str | None = None) -> Row:
+    return key, source, text, declared, split
 
 
-@pytest.mark.parametrize(
-    "other",
-    [
-        BASE.replace("10", "20"),
-        BASE.replace("10 mg", "10 mg twice"),
-        BASE.replace("lisinopril", "enalapril"),
-        BASE.replace("Can I", "Can I not"),
-        BASE.replace("Can I", "Can't I"),
-        BASE.replace("before breakfast with orange juice", "at night"),
-    ],
-)
-def test_another_number_drug_or_negation_is_another_question(other: str) -> None:
-    assert clustered(BASE, other) == 2
+def merged(table: pa.Table) -> dict[str, tuple[str, str | None]]:
+    names = ("instruction_id", "representative_id", "merged_by")
+    return {a: (b, c) for a, b, c in zip(*(table.column(name).to_pylist() for name in names), strict=True)}
 
 
-def test_clusters_are_transitive_and_named_by_their_smallest_id() -> None:
-    rows = [
-        instruction("c", "Is it contagious"),
-        instruction("a", "is it CONTAGIOUS"),
-        instruction("b", "Rest is best", cluster_key="k"),
-        instruction("d", "is it  contagious", cluster_key="k"),
-        instruction("e", "Something else entirely"),
-    ]
-    found = cluster_instructions(rows)
-    assert {key: found.cluster_ids[key] for key in "abcd"} == dict.fromkeys("abcd", content_id("cluster", "a"))
-    assert found.cluster_ids["e"] == content_id("cluster", "e")
-    assert found.duplicate_of == {"c": "a", "d": "a"}
-    assert cluster_instructions(rows[::-1]) == found
+def clusters(table: pa.Table) -> dict[str, str]:
+    return dict(zip(table.column("instruction_id").to_pylist(), table.column("cluster_id").to_pylist(), strict=True))
 
 
-def test_texts_without_content_words_stay_apart_unless_equal() -> None:
-    assert clustered("Is it?", "Are they?", "is  IT?") == 2
+GOUT = "What is the treatment of gout?"
 
 
-def test_the_index_finds_exactly_the_pairs_of_the_definition() -> None:
-    rng = random.Random(3)
-    words = ["cough", "fever", "rash", "knee", "pain", "blood", "swelling", "night", "morning", "child", "not", "5", "10"]
-    texts = [" ".join(rng.choices(words, k=rng.randint(1, 9))) for _ in range(150)]
-    sets = [content_words(text) for text in texts]
-    expected = [
-        (i, j)
-        for i in range(len(texts))
-        for j in range(i + 1, len(texts))
-        if must_agree(texts[i]) == must_agree(texts[j]) and jaccard(sets[i], sets[j]) >= 0.8
-    ]
-    assert similar_pairs(texts) == expected
-    assert expected
+def test_equal_reworded_and_different_questions() -> None:
+    table = clustered(
+        [
+            row("d", "How is gout treated?"),
+            row("c", "what is the  TREATMENT of gout?"),
+            row("b", GOUT),
+            row("a", "What is the treatment of croup?"),
+        ]
+    )
+    assert merged(table) == {"a": ("a", None), "b": ("b", None), "c": ("b", "exact"), "d": ("b", "semantic")}
+    similarity = table.column("similarity").to_pylist()
+    vectors = embedder("smoke").embed(["How is gout treated?", GOUT])
+    assert similarity[:3] == [1.0, 1.0, 1.0]
+    assert similarity[3] == pytest.approx(float(vectors[0] @ vectors[1]), abs=1e-6)
+    assert similarity[3] < 0.99
+    assert clusters(table) == {"a": content_id("cluster", "a")} | dict.fromkeys("bcd", content_id("cluster", "b"))
 
 
-def test_five_thousand_texts_take_seconds() -> None:
-    rng = random.Random(0)
-    words = [f"word{chr(97 + i % 26)}{chr(97 + i // 26 % 26)}{chr(97 + i // 676)}" for i in range(3000)]
-    common = words[:40]
-    texts = [" ".join(rng.choices(words, k=8) + rng.choices(common, k=8)) for _ in range(5000)]
-    start = time.perf_counter()
-    similar_pairs(texts)
-    assert time.perf_counter() - start < 3
+def test_an_equal_text_follows_its_twin_and_says_so() -> None:
+    table = clustered([row("a", GOUT), row("b", "How is gout treated?"), row("c", "how is GOUT treated?")])
+    assert merged(table) == {"a": ("a", None), "b": ("a", "semantic"), "c": ("a", "semantic")}
 
 
-def test_a_threshold_has_to_be_a_share() -> None:
-    with pytest.raises(ValueError, match="threshold"):
-        similar_pairs(["a"], threshold=0)
+def test_rubrics_and_published_test_items_are_representatives() -> None:
+    rows = [row("a", GOUT), row("b", GOUT, source="rubrics"), row("c", "How is gout treated?")]
+    assert merged(clustered(rows, preferred=("rubrics",))) == {"a": ("b", "exact"), "b": ("b", None), "c": ("b", "semantic")}
+    rows = [row("a", GOUT), row("b", "How is gout treated?", split="external")]
+    assert merged(clustered(rows)) == {"a": ("b", "semantic"), "b": ("b", None)}
+
+
+def test_a_declared_cluster_keeps_together_and_merges_nothing() -> None:
+    table = clustered(
+        [row("a", GOUT, declared="k"), row("b", "Is croup contagious?", declared="k"), row("c", "How is gout treated?")]
+    )
+    assert merged(table) == {"a": ("a", None), "b": ("b", None), "c": ("a", "semantic")}
+    assert len(set(clusters(table).values())) == 1
+
+
+def test_a_chain_is_one_cluster_but_merges_only_what_its_centre_resembles() -> None:
+    # 0 ~ 1 ~ 2 ~ 3 and 2 nearer to 3 than to 1: 1 merges into 0; 2 is not similar to 0 and becomes a centre; 3 merges into 2.
+    left, right = np.array([0, 1, 2]), np.array([1, 2, 3])
+    centre, similarity = stars(5, left, right, np.array([0.9, 0.8, 0.95]))
+    assert centre.tolist() == [0, 0, 2, 2, 4]
+    assert similarity.tolist() == [1.0, 0.9, 1.0, 0.95, 1.0]
+
+
+def test_the_most_similar_centre_wins_and_of_equals_the_first() -> None:
+    left, right = np.array([0, 1, 0, 1]), np.array([2, 2, 3, 3])
+    assert stars(4, left, right, np.array([0.8, 0.9, 0.7, 0.7]))[0].tolist() == [0, 1, 1, 0]
+
+
+@pytest.mark.parametrize("pins", [["a"], ["a", "b", "b"], ["a", "c"]])
+def test_instructions_and_pins_must_fit(pins: list[str]) -> None:
+    instructions, _ = tables([row("a", "x"), row("b", "y")])
+    none = pa.array([None] * len(pins), pa.string())
+    with pytest.raises(ClusterError, match="2 instructions"):
+        cluster_table(
+            instructions=instructions,
+            pins=pa.table({"instruction_id": pins, "cluster_key": none, "split": none}),
+            embed=embedder("smoke").embed,
+            threshold=0.5,
+            preferred=(),
+        )
+
+
+def generated(n: int) -> tuple[list[Row], dict[str, int]]:
+    questions = list(generate(n, seed=5))
+    return [row(f"i{k:05d}", q.text) for k, q in enumerate(questions)], {
+        f"i{k:05d}": q.meaning for k, q in enumerate(questions)
+    }
+
+
+def test_generated_questions_with_their_truth() -> None:
+    rows, meaning = generated(4000)
+    pairs = [(key, other) for key, (other, _) in merged(clustered(rows)).items() if key != other]
+    right = sum(meaning[key] == meaning[other] for key, other in pairs)
+    assert right / len(pairs) >= 0.97
+    assert right / (4000 - len(set(meaning.values()))) >= 0.85
+
+
+def test_the_order_of_rows_changes_nothing() -> None:
+    rows, _ = generated(3000)
+    table = clustered(rows)
+    for seed in range(2):
+        shuffled = list(rows)
+        random.Random(seed).shuffle(shuffled)
+        assert clustered(shuffled).equals(table)
+
+
+def test_the_number_of_threads_changes_nothing() -> None:
+    code = (
+        "import hashlib; from tests.unit.assets.instructions.test_clusters import *; "
+        "print(hashlib.sha256(repr(clustered(generated(3000)[0]).to_pylist()).encode()).hexdigest())"
+    )
+    found = set()
+    for threads in ("1", "2"):
+        variables = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "RAYON_NUM_THREADS")
+        environment = dict.fromkeys(variables, threads) | {"PYTHONPATH": ":".join(sys.path), "PYTHONHASHSEED": threads}
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+        found.add(done.stdout.strip())
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("profile", ["smoke", pytest.param("local", marks=pytest.mark.slow)])
+def test_no_two_questions_of_the_embedded_corpus_merge(profile: str) -> None:
+    records = [item for batch in resolve_sources(["corpus"])[0].read() for item in batch.instructions]
+    rows = [row(i.instruction_id, i.text, source="corpus", declared=i.cluster_key, split=i.split) for i in records]
+    table = clustered(rows, preferred=("corpus",), profile=profile)
+    assert table.num_rows >= 160
+    assert table.column("merged_by").null_count == table.num_rows
+    condition = {i.instruction_id: i.cluster_key for i in records}
+    by_cluster: dict[str, set[str | None]] = {}
+    for key, cluster in clusters(table).items():
+        by_cluster.setdefault(cluster, set()).add(condition[key])
+    assert sorted(len(found) for found in by_cluster.values()) == [1] * len(set(condition.values()))

@@ -83,9 +83,14 @@ def raw_tables(sizes: MartSizes) -> dict[str, pa.Table]:
 def _instruction_tables(rng: np.random.Generator, ids: pa.Array, sizes: MartSizes) -> dict[str, pa.Table]:
     n = len(ids)
     clusters = _ids(rng, "cluster", n)
-    difficulty = pa.array(np.round(rng.uniform(5, 9, n), 1))
-    source = _drawn(rng, SOURCES, n)
     kept = np.arange(n) < sizes.instructions
+    # An instruction that was left out repeats another one, or is easier or harder than what is kept.
+    reason = np.where(kept, "", rng.choice(["duplicate", "too_easy", "too_hard"], n))
+    repeats = (reason == "duplicate") & (sizes.instructions > 0)
+    origin = np.where(repeats, rng.integers(0, max(1, sizes.instructions), n), np.arange(n))
+    low = np.where(reason == "too_easy", 0.0, np.where(reason == "too_hard", 9.1, 5.0))
+    difficulty = pa.array(np.round(low + rng.random(n) * np.where(reason == "too_hard", 0.9, 4.0), 1))
+    source = _drawn(rng, SOURCES, n)
     nothing = pa.nulls(n, pa.string())
     instructions = {
         "instruction_id": ids,
@@ -97,25 +102,25 @@ def _instruction_tables(rng: np.random.Generator, ids: pa.Array, sizes: MartSize
         "specialty": nothing,
         "difficulty": difficulty,
         "source_label": nothing,
-        "duplicate_of": nothing,
     }
     curation = {
         "instruction_id": ids,
-        "representative_id": ids,
-        "similarity": pa.array(np.ones(n)),
-        "merged_by": pa.array(["none"] * n),
-        "category": pa.array(["consultation"] * n),
+        "representative_id": ids.take(pa.array(origin)),
+        "similarity": pa.array(np.where(repeats, 0.95, 1.0)),
+        "merged_by": pc.if_else(pa.array(repeats), "semantic", None),
+        "category": _drawn(rng, {"treatment": 0.4, "diagnosis_and_triage": 0.4, "": 0.2}, n),
         "specialty": _drawn(rng, {"cardiology": 0.5, "dermatology": 0.3, "neurology": 0.2}, n),
         "difficulty": difficulty,
         "difficulty_scorer": pa.array(["readability-1"] * n),
+        "excluded_because": pc.if_else(pa.array(kept), None, pa.array(reason)),
         "kept": pa.array(kept),
-        "excluded_because": pc.if_else(pa.array(kept), None, "too_easy"),
     }
-    splits = pa.table({"instruction_id": ids, "cluster_id": clusters, "split": _drawn(rng, SPLITS, n)})
+    splits = {"instruction_id": ids, "cluster_id": clusters.take(pa.array(origin))}
+    splits["split"] = _drawn(rng, SPLITS, n).take(pa.array(origin))
     return {
         "raw_instructions": pa.table(instructions),
-        "instruction_curation": pa.table(curation),
-        "instruction_splits": splits.filter(pa.array(kept)),
+        "curated_instructions": pa.table(curation),
+        "instruction_splits": pa.table(splits),
     }
 
 

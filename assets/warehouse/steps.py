@@ -31,7 +31,7 @@ WAREHOUSE = Step(
     inputs={table: table for table in RAW_TABLES},
     group="warehouse",
     config=lambda settings: {},
-    sources=(*DBT_SOURCES, "assets/warehouse/export.py"),
+    sources=(*DBT_SOURCES, "assets/warehouse/export.py", "assets/warehouse/dbt_command.py", "assets/warehouse/versions.py"),
     libraries=("dbt-core", "dbt-duckdb", "duckdb", "pyarrow"),
     seconds=25,
 )

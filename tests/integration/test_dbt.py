@@ -41,14 +41,16 @@ PROJECT = ROOT / "dbt_project"
 RANKED: tuple[JudgeKind, ...] = ("adjudicated", "human", "construction", "assumed", "model")
 Rows = list[dict[str, Any]]
 COLUMNS = {
-    "raw_instructions": "instruction_id source source_row text license category specialty difficulty:f duplicate_of",
+    "raw_instructions": "instruction_id source source_row text license category specialty difficulty:f source_label",
+    "curated_instructions": "instruction_id representative_id similarity:f merged_by category specialty difficulty:f "
+    "difficulty_scorer excluded_because kept:b",
     "instruction_splits": "instruction_id cluster_id split",
     "raw_criteria": "criterion_id instruction_id tier text weight:f rubric_version origin review_id",
     "raw_responses": "response_id instruction_id model text sampling attempt:i",
     "raw_verdicts": "response_id criterion_id verdict judge judge_kind evidence",
     "raw_quarantine": "source source_row reason raw",
 }
-TYPES = {"": pa.string(), "f": pa.float64(), "i": pa.int64()}
+TYPES = {"": pa.string(), "f": pa.float64(), "i": pa.int64(), "b": pa.bool_()}
 
 
 def as_table(name: str, rows: Rows) -> pa.Table:
@@ -57,16 +59,27 @@ def as_table(name: str, rows: Rows) -> pa.Table:
 
 
 def case(
-    name: str, criteria: str, verdicts: dict[str, str], *, split: str | None = "rm_train", kind: str = "construction"
+    name: str,
+    criteria: str,
+    verdicts: dict[str, str],
+    *,
+    split: str | None = "rm_train",
+    kind: str = "construction",
+    left_out: str | None = None,
 ) -> dict[str, Rows]:
     """Raw rows of one instruction.
 
     Args:
         criteria: tiers and weights in order, such as "main:0.75 main:0.25 bonus veto".
         verdicts: response → one letter per criterion: m(et), u(nmet), ?(unknown) or - (not labelled).
+        left_out: why curation leaves the instruction out, or None for a kept one.
     """
     out: dict[str, Rows] = {table: [] for table in COLUMNS}
     out["raw_instructions"] = [{"instruction_id": name, "source": "corpus", "source_row": name, "text": f"{name}?"}]
+    out["curated_instructions"] = [
+        {"instruction_id": name, "representative_id": name, "similarity": 1.0, "category": "treatment", "difficulty": 5.5}
+        | {"difficulty_scorer": "by hand", "excluded_because": left_out, "kept": left_out is None}
+    ]
     if split is not None:
         out["instruction_splits"] = [{"instruction_id": name, "cluster_id": f"cluster-{name}", "split": split}]
     for k, text in enumerate(criteria.split()):
@@ -93,6 +106,7 @@ CASES = (
     case("benched", RUBRIC, {"a": "mmum", "b": "mumm", "unlabelled": "----"}, split="benchmark"),
     case("assumed", RUBRIC, {"a": "mmum", "b": "mumm"}, split="benchmark", kind="assumed"),
     case("unsplit", RUBRIC, {"a": "mmum", "b": "mumm"}, split=None),
+    case("hard", RUBRIC, {"a": "mmum", "b": "mumm"}, left_out="too_hard"),
     case("alone", "main:1.0", {"a": "m"}),
     case("tied", RUBRIC, {"a": "mumm", "b": "mumm"}),
     case("open", RUBRIC, {"a": "mumm", "b": "mmm?"}),
@@ -139,6 +153,7 @@ def test_every_unit_test_and_data_test_ran(built: Path) -> None:
     results = json.loads((built / "target" / "run_results.json").read_text())["results"]
     outcomes = Counter((result["unique_id"].split(".")[0], result["status"]) for result in results)
     assert outcomes.pop(("model", "success")) == len(list((PROJECT / "models").rglob("*.sql")))
+    assert outcomes.pop(("seed", "success")) == len(list((PROJECT / "seeds").glob("*.csv")))
     assert outcomes.pop(("unit_test", "pass")) >= 8
     assert outcomes.pop(("test", "pass")) >= 40
     assert not outcomes
@@ -239,6 +254,7 @@ def test_broken_promises_of_raw_tables_stop_the_build(tmp_path: Path) -> None:
 
 MODELS = (
     "intermediate/int_instructions__split",
+    "intermediate/int_batches__versioned",
     "intermediate/int_rubrics__checked",
     "intermediate/int_criteria__accepted",
     "intermediate/int_verdicts__resolved",

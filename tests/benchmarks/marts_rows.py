@@ -22,7 +22,11 @@ from assets.instructions.tables import SORT_KEYS
 
 RESPONSES = 3
 # Tiers of the seven criteria of a rubric, and how often a rubric looks like that.
-SHAPES = (("main",) * 4 + ("bonus",) * 2 + ("veto",), ("main",) * 5 + ("bonus", "veto"), ("main",) * 3 + ("bonus",) * 2 + ("veto",) * 2)
+SHAPES = (
+    ("main",) * 4 + ("bonus",) * 2 + ("veto",),
+    ("main",) * 5 + ("bonus", "veto"),
+    ("main",) * 3 + ("bonus",) * 2 + ("veto",) * 2,
+)
 SHAPE_SHARES = (0.6, 0.25, 0.15)
 CRITERIA = len(SHAPES[0])
 # Sources and splits with their shares; the sizes of sources are those of the published sets, roughly.

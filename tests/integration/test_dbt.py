@@ -7,16 +7,12 @@ it expects comes from `rubric_score` and, for resolving verdicts, from a few lin
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections import Counter
 from itertools import combinations
 from pathlib import Path
 from typing import Any, get_args
 
 import duckdb
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
@@ -25,6 +21,7 @@ from hypothesis import strategies as st
 
 from assets.checks.run import run_suites
 from assets.checks.suites import SUITES
+from tests.fixtures.raw_tables import COLUMNS, PROJECT, RUBRIC, Rows, as_table, case, dbt, lay_out
 from training.records import Criterion, JudgeKind
 from training.rubric_score import (
     SCORE_TOLERANCE,
@@ -34,72 +31,9 @@ from training.rubric_score import (
     lexicographic_order,
     score_response,
 )
-from training.stages import ROOT
 
 pytestmark = pytest.mark.slow
-PROJECT = ROOT / "dbt_project"
 RANKED: tuple[JudgeKind, ...] = ("adjudicated", "human", "construction", "assumed", "model")
-Rows = list[dict[str, Any]]
-COLUMNS = {
-    "raw_instructions": "instruction_id source source_row text license category specialty difficulty:f source_label",
-    "curated_instructions": "instruction_id representative_id similarity:f merged_by category specialty difficulty:f "
-    "difficulty_scorer excluded_because kept:b",
-    "instruction_splits": "instruction_id cluster_id split",
-    "raw_criteria": "criterion_id instruction_id tier text weight:f rubric_version origin review_id",
-    "raw_responses": "response_id instruction_id model text sampling attempt:i",
-    "raw_verdicts": "response_id criterion_id verdict judge judge_kind evidence",
-    "raw_quarantine": "source source_row reason raw",
-}
-TYPES = {"": pa.string(), "f": pa.float64(), "i": pa.int64(), "b": pa.bool_()}
-
-
-def as_table(name: str, rows: Rows) -> pa.Table:
-    fields = [column.partition(":") for column in COLUMNS[name].split()]
-    return pa.Table.from_pylist(rows, schema=pa.schema([(field, TYPES[kind]) for field, _, kind in fields]))
-
-
-def case(
-    name: str,
-    criteria: str,
-    verdicts: dict[str, str],
-    *,
-    split: str | None = "rm_train",
-    kind: str = "construction",
-    left_out: str | None = None,
-) -> dict[str, Rows]:
-    """Raw rows of one instruction.
-
-    Args:
-        criteria: tiers and weights in order, such as "main:0.75 main:0.25 bonus veto".
-        verdicts: response → one letter per criterion: m(et), u(nmet), ?(unknown) or - (not labelled).
-        left_out: why curation leaves the instruction out, or None for a kept one.
-    """
-    out: dict[str, Rows] = {table: [] for table in COLUMNS}
-    out["raw_instructions"] = [{"instruction_id": name, "source": "corpus", "source_row": name, "text": f"{name}?"}]
-    out["curated_instructions"] = [
-        {"instruction_id": name, "representative_id": name, "similarity": 1.0, "category": "treatment", "difficulty": 5.5}
-        | {"difficulty_scorer": "by hand", "excluded_because": left_out, "kept": left_out is None}
-    ]
-    if split is not None:
-        out["instruction_splits"] = [{"instruction_id": name, "cluster_id": f"cluster-{name}", "split": split}]
-    for k, text in enumerate(criteria.split()):
-        tier, _, weight = text.partition(":")
-        out["raw_criteria"].append(
-            {"criterion_id": f"{name}-c{k}", "instruction_id": name, "tier": tier, "text": "…", "rubric_version": f"v-{name}"}
-            | {"weight": float(weight) if weight else None, "origin": "physician"}
-        )
-    for response, letters in verdicts.items():
-        out["raw_responses"].append({"response_id": f"{name}-{response}", "instruction_id": name, "model": "m", "text": ""})
-        for k, letter in enumerate(letters):
-            if letter != "-":
-                out["raw_verdicts"].append(
-                    {"response_id": f"{name}-{response}", "criterion_id": f"{name}-c{k}", "judge": "j", "judge_kind": kind}
-                    | {"verdict": {"m": "met", "u": "unmet", "?": "unknown"}[letter]}
-                )
-    return out
-
-
-RUBRIC = "main:0.75 main:0.25 bonus veto"
 CASES = (
     case("plain", RUBRIC, {"a": "mmum", "b": "mumm", "c": "mmmu"}),
     case("validated", RUBRIC, {"a": "mmum", "b": "mumm"}, split="validation"),
@@ -113,26 +47,6 @@ CASES = (
     case("badsum", "main:0.5 main:0.4 veto", {"a": "mmm", "b": "uum"}),
     case("nomain", "bonus veto", {"a": "mm"}),
 )
-
-
-def dbt(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
-    places = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
-    outputs = ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
-    environment = os.environ | {"PROMEDICAL_WAREHOUSE": str(folder / "warehouse.duckdb"), "PROMEDICAL_RAW": str(folder / "raw")}
-    runner = "import sys; from dbt.cli.main import cli; cli(sys.argv[1:])"
-    return subprocess.run(
-        [sys.executable, "-c", runner, *command, *places, *outputs],
-        capture_output=True,
-        text=True,
-        env=environment,
-        check=False,
-    )
-
-
-def lay_out(folder: Path, cases: tuple[dict[str, Rows], ...]) -> None:
-    (folder / "raw").mkdir(parents=True)
-    for table in COLUMNS:
-        pq.write_table(as_table(table, [row for c in cases for row in c[table]]), folder / "raw" / f"{table}.parquet")
 
 
 @pytest.fixture(scope="module")

@@ -84,6 +84,15 @@ def raw_tables(sizes: MartSizes) -> dict[str, pa.Table]:
     return out
 
 
+def change_one_verdict(folder: Path) -> None:
+    """Turns the first verdict of the folder's raw_verdicts into another one."""
+    path = folder / "raw_verdicts.parquet"
+    table = pq.read_table(path)
+    first = "unmet" if table["verdict"][0].as_py() == "met" else "met"
+    column = pa.chunked_array([pa.array([first]), *table["verdict"].slice(1).chunks])
+    pq.write_table(table.set_column(table.column_names.index("verdict"), "verdict", column), path, compression="zstd")
+
+
 def _instruction_tables(rng: np.random.Generator, ids: pa.Array, sizes: MartSizes) -> dict[str, pa.Table]:
     n = len(ids)
     clusters = _ids(rng, "cluster", n)

@@ -116,14 +116,14 @@ def test_step_by_step_equals_at_once_over_every_edit(tmp_path: Path) -> None:
         before = now
 
 
-def planted(warehouse: Path, value: float | None = None) -> dict[str, float]:
-    """Response → agreement on its first criterion, after setting all to `value` if one is given."""
+def planted(warehouse: Path, value: float | None = None) -> list[tuple[str, float]]:
+    """Responses with their agreement on their first criterion, after setting all to `value` if one is given."""
     connection = duckdb.connect(str(warehouse))
     try:
         if value is not None:
             connection.execute("update resolved_verdicts set agreement = ?", [value])
-        query = "select response_id, agreement from resolved_verdicts where criterion_id like '%-c0'"
-        return dict(connection.execute(query).fetchall())
+        query = "select response_id, agreement from resolved_verdicts where criterion_id like '%-c0' order by all"
+        return connection.execute(query).fetchall()
     finally:
         connection.close()
 
@@ -137,17 +137,17 @@ def test_only_changed_batches_are_computed(tmp_path: Path) -> None:
     row(cases, "reviewed", "raw_verdicts", response_id="reviewed-a", criterion_id="reviewed-c0")["verdict"] = "unmet"
     lay_out(tmp_path, cases.values())
     build(tmp_path, "warehouse.duckdb")
-    assert planted(tmp_path / "warehouse.duckdb") == {
-        "plain-a": 0.125,
-        "plain-b": 0.125,
-        "plain-c": 0.125,
-        "bench-a": 0.125,
-        "bench-b": 0.125,
-        "reviewed-a": 1.0,
-        "reviewed-b": 1.0,
-        "asked-a": 0.125,
-        "asked-b": 0.125,
-    }
+    assert planted(tmp_path / "warehouse.duckdb") == [
+        ("asked-a", 0.125),
+        ("asked-b", 0.125),
+        ("bench-a", 0.125),
+        ("bench-b", 0.125),
+        ("plain-a", 0.125),
+        ("plain-b", 0.125),
+        ("plain-c", 0.125),
+        ("reviewed-a", 1.0),
+        ("reviewed-b", 1.0),
+    ]
 
 
 def test_a_build_that_ended_half_way_and_an_edit_undone_leave_nothing_behind(tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
 """Which version of the project a warehouse file was built by, and what is done about another one's.
 
-What belongs here: the version stamp in the file, and the rule. Every table of the warehouse comes from raw tables that lie in the
-store, so an older file is not altered table by table: it is removed, and the build that follows makes all of it. That can leave
-no column behind and no row of an older formula, whatever lies between the two versions.
+What belongs here: the version stamp in the file, and the rule. Every table of the warehouse comes from raw tables that lie in
+the store, so an older file is not altered table by table: it is removed, and the build that follows makes all of it. That can
+leave no column behind and no row of an older formula, whatever lies between the two versions.
 """
 
 from __future__ import annotations

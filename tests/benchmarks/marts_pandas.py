@@ -1,7 +1,8 @@
 """The peer of the warehouse: the same marts in pandas, as somebody would write them who has no dbt and no DuckDB.
 
 What belongs here: frames in, frames out; vectorized, no row loops but for the hash in `pair_id`. The rules are those of
-dbt_project's models, written a second time: `differences` tells whether both come to the same. The mart `quarantine` is left out.
+dbt_project's models, written a second time: `differences` tells whether both come to the same. The mart `quarantine` is left
+out.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Generated raw tables for benchmarks of the warehouse: any number of instructions with rubrics, responses and verdicts.
 
-What belongs here: rows in the shape of the raw tables, made column by column. The shape is that of the paper's set (Geng et al.
-2026: 51,990 instructions, three responses each) with what a warehouse has to cope with: several sources and review rounds, ties,
-unknown and missing verdicts, verdicts of several judges that disagree, rubrics with bad weights, instructions without a split,
-and instructions that curation left out. Texts are synthetic filler: only their lengths matter here.
+What belongs here: rows in the shape of the raw tables, made column by column. The shape is that of the paper's set (Geng et
+al. 2026: 51,990 instructions, three responses each) with what a warehouse has to cope with: several sources and review rounds,
+ties, unknown and missing verdicts, verdicts of several judges that disagree, rubrics with bad weights, instructions without a
+split, and instructions that curation left out. Texts are synthetic filler: only their lengths matter here.
 """
 
 from __future__ import annotations
@@ -203,6 +203,7 @@ def _drawn(rng: np.random.Generator, shares: Mapping[str, float], count: int) ->
 
 def _texts(rng: np.random.Generator, ids: pa.Array, length: int) -> pa.Array:
     """One text per id, different from all others, of about this length."""
-    words = np.array("the patient should take one dose with water and rest until the fever has gone or call a doctor".split())
+    sentence = "the patient should take one dose with water and rest until the fever has gone or call a doctor"
+    words = np.array(sentence.split())
     pool = [" ".join(rng.choice(words, max(1, int(length * scale / 5)))) for scale in rng.uniform(0.5, 1.5, 512)]
     return pc.binary_join_element_wise(ids, pa.array(pool).take(pa.array(rng.integers(0, len(pool), len(ids)))), " ")

@@ -110,6 +110,25 @@ def test_outcomes_count_what_the_marts_leave_out(warehouse: duckdb.DuckDBPyConne
     ]
 
 
+def test_an_instruction_that_was_left_out_stays_a_row_without_preferences(warehouse: duckdb.DuckDBPyConnection) -> None:
+    columns = "category, difficulty, difficulty_scorer, excluded_because, kept, split"
+    query = f"select {columns} from instructions where instruction_id = 'hard'"
+    assert warehouse.execute(query).fetchall() == [("treatment", 5.5, "by hand", "too_hard", False, "rm_train")]
+    for mart, expected in {"response_scores": 2, "preference_pairs": 0, "criterion_preferences": 0}.items():
+        assert warehouse.execute(f"select count(*) from {mart} where instruction_id = 'hard'").fetchone() == (expected,), mart
+
+
+def test_a_label_that_no_seed_has_warns_and_does_not_stop(tmp_path: Path) -> None:
+    labelled = case("plain", RUBRIC, {"a": "mmum"})
+    labelled["curated_instructions"][0]["category"] = "of_ones_own"
+    lay_out(tmp_path, [labelled])
+    done = dbt(["build", "--exclude-resource-type", "unit_test"], tmp_path)
+    assert done.returncode == 0, done.stdout[-4000:]
+    results = json.loads((tmp_path / "target" / "run_results.json").read_text())["results"]
+    warned = {result["unique_id"].split(".")[2] for result in results if result["status"] == "warn"}
+    assert warned == {"relationships_instructions_category__category__ref_categories_"}
+
+
 def test_a_bad_rubric_leaves_its_instruction_and_nothing_else(warehouse: duckdb.DuckDBPyConnection) -> None:
     query = "select source, reason, count(*) from quarantine group by all order by all"
     assert warehouse.execute(query).fetchall() == [
@@ -146,6 +165,12 @@ def test_broken_promises_of_raw_tables_stop_the_build(tmp_path: Path) -> None:
         "raw_verdicts": [{"verdict": "maybe"}, {"criterion_id": "validated-c0"}, {"criterion_id": "nowhere"}],
         "instruction_splits": [{"cluster_id": "cluster-benched"}],
         "raw_criteria": [{"rubric_version": "another"}, {"tier": None}],
+        "curated_instructions": [
+            {"kept": False},
+            {"representative_id": "nowhere"},
+            {"instruction_id": "plain"},
+            {"difficulty": 11.0},
+        ],
     }
     lay_out(tmp_path, CASES)
     for table, changes in broken.items():
@@ -161,6 +186,11 @@ def test_broken_promises_of_raw_tables_stop_the_build(tmp_path: Path) -> None:
         "verdicts_stay_inside_one_instruction",
         "relationships_stg_raw__verdicts_criterion_id__criterion_id__ref_stg_raw__criteria_",
         "splits_share_no_cluster",
+        "kept_or_a_reason_why_not",
+        "relationships_stg_raw__curated_instructions_representative_id__instruction_id__ref_stg_raw__instructions_",
+        "primary_key_stg_raw__curated_instructions_instruction_id",
+        "every_instruction_is_curated",
+        "difficulty_is_from_0_to_10",
         "instructions_have_one_rubric_version",
         "required_stg_raw__criteria_instruction_id__tier__text__rubric_version",
     }

@@ -1,4 +1,4 @@
-"""Warehouse files of other versions of the project: an older one is built anew and says so, a newer one is refused in a line."""
+"""Warehouse files of other versions of the project: an older one is built anew and says so, a newer one refused in a line."""
 
 from __future__ import annotations
 

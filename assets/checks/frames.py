@@ -166,6 +166,7 @@ def build_frame(query: str, tables: Mapping[str, Path]) -> pd.DataFrame:
 
     connection = duckdb.connect()
     try:
+        connection.execute("set enable_progress_bar = false")
         for table in TABLES:
             connection.read_parquet(str(tables[table])).create_view(table)
         return connection.execute(query).df()

@@ -44,6 +44,7 @@ def export_mart(warehouse: Path, mart: str, folder: Path) -> int:
     columns = "columns(lambda name: name <> 'batch_version')"
     connection = duckdb.connect(str(warehouse), read_only=True)
     try:
+        connection.execute("set enable_progress_bar = false")
         table = connection.sql(f'select {columns} from "{mart}" order by {order}').to_arrow_table()
     finally:
         connection.close()

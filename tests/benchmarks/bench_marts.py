@@ -5,8 +5,8 @@
 Generates raw tables (51,990 instructions × 3 responses × 7 criteria in a pool of 823,703 instructions), builds the warehouse
 with dbt and its data tests as the orchestrator does, exports the marts, runs the four contracts on them, makes the marts with
 pandas, and builds twice more, with nothing and with one verdict changed. Stops if pandas comes to other marts. Every timing is
-a process of its own, imports included; its processor seconds stand beside it, since those do not hang on what else the machine is
-doing. Ends with 1 if a limit does not hold.
+a process of its own, imports included; its processor seconds stand beside it, since those do not hang on what else the machine
+is doing. Ends with 1 if a limit does not hold.
 """
 
 from __future__ import annotations

@@ -170,7 +170,8 @@ def main() -> None:
         for number in range(options.repeats):
             counts = write_raw_tables(folder / "raw", sizes)
             if number == 0:
-                print(", ".join(f"{table} {rows:,}" for table, rows in counts.items()))
+                load = f"load before {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+                print(", ".join(f"{table} {rows:,}" for table, rows in counts.items()) + f"; {load}", flush=True)
             rounds.append(one_round(folder))
             print(f"round {number + 1}: " + ", ".join(f"{k} {v['whole']:.1f} s" for k, v in rounds[-1].items()), flush=True)
         if not show(rounds):

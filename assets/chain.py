@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from assets.checks.steps import CONTRACTS
-from assets.instructions.steps import INGEST, SPLITS
+from assets.instructions.curation_steps import CURATION, DIFFICULTY, TAXONOMY
+from assets.instructions.dedup_steps import CONTAMINATION, DEDUPLICATE, SPLITS, TEXT_EMBEDDING
+from assets.instructions.steps import INGEST
 from assets.policy.steps import BASE_ROLLOUTS, POLICY, POLICY_BENCHMARK, POLICY_ROLLOUTS
 from assets.preferences.steps import SNAPSHOTS
+from assets.reports.data_card_steps import DATA_CARD
 from assets.reports.steps import REPORT
 from assets.responses.steps import CANDIDATES
 from assets.reward_model.steps import BASE_MODEL, PANEL, REWARD_MODEL, REWARD_MODEL_BENCHMARK
@@ -14,7 +17,14 @@ from assets.warehouse.steps import WAREHOUSE
 
 CHAIN: tuple[Step, ...] = (
     INGEST,
+    TEXT_EMBEDDING,
+    DEDUPLICATE,
     SPLITS,
+    DIFFICULTY,
+    TAXONOMY,
+    CURATION,
+    CONTAMINATION,
+    DATA_CARD,
     CANDIDATES,
     WAREHOUSE,
     CONTRACTS,
@@ -29,6 +39,9 @@ CHAIN: tuple[Step, ...] = (
     POLICY_BENCHMARK,
     REPORT,
 )
+
+# Who curates wants what the sources hold now, so that their records are looked at too.
+_BRINGS: dict[str, tuple[Step, ...]] = {CURATION.group: (INGEST,)}
 
 
 class SelectionError(ValueError):
@@ -47,5 +60,5 @@ def steps_named(names: list[str]) -> list[Step]:
         if not found:
             allowed = sorted({step.group for step in CHAIN}) + [step.name for step in CHAIN]
             raise SelectionError(f"unknown selection {name!r}; allowed: {', '.join(dict.fromkeys(allowed))}")
-        chosen += found
+        chosen += [*_BRINGS.get(name, ()), *found]
     return [step for step in CHAIN if step in chosen]

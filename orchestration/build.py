@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets.checks.definitions import contracts
+from assets.checks.definitions import contamination, contracts
 from assets.instructions.definitions import assets as instruction_assets
 from assets.interfaces import Compute, ProjectResource
 from assets.policy.definitions import assets as policy_assets
@@ -41,7 +41,7 @@ def build_defs(**overrides: Any) -> dg.Definitions:
     resources = {"project": ProjectResource(home=dg.EnvVar(HOME_VARIABLE)), "compute": Compute(), **overrides}
     return dg.Definitions(
         assets=assets,
-        asset_checks=[contracts],
+        asset_checks=[contracts, contamination],
         resources=resources,
         jobs=[core_job()],
         # One process for the chain: importing dagster and dbt again for every step costs more than the step.

@@ -139,11 +139,13 @@ def why(result: dg.ExecuteInProcessResult, failed_step: str | None) -> str:
             data = event.step_failure_data
             description = data.user_failure_data.description if data.user_failure_data else None
             reasons.append(f"{event.step_key}: {description or _unexpected(data.error)}")
-    broken = [evaluation for evaluation in result.get_asset_check_evaluations() if not evaluation.passed]
-    for evaluation in broken:
-        rows = evaluation.metadata.get("failing_rows")
+    for evaluation in result.get_asset_check_evaluations():
+        # A warning stops nothing, and so explains nothing.
+        if evaluation.passed or evaluation.severity is not dg.AssetCheckSeverity.ERROR:
+            continue
+        rows = evaluation.metadata.get("failing_rows") or evaluation.metadata.get("contacts")
         detail = f": {str(rows.value)[:600]}" if rows is not None else ""
-        reasons.insert(0, f"contract of {evaluation.asset_key.to_user_string()} failed ({evaluation.check_name}){detail}")
+        reasons.insert(0, f"check {evaluation.check_name} of {evaluation.asset_key.to_user_string()} failed{detail}")
     return "\n".join(reasons) or f"step {failed_step or 'unknown'} failed"
 
 

@@ -110,6 +110,7 @@ compared as (
 select
     c.pair_id, c.instruction_id, c.chosen_id, c.rejected_id, c.decided_by, c.margin, c.split, c.rubric_version,
     c.expected_tier, c.chosen_version, c.rejected_version, i.split as instruction_split, k.cluster_splits,
+    coalesce(i.kept, false) as instruction_kept,
     x.instruction_id as chosen_instruction, y.instruction_id as rejected_instruction,
     concat_ws(' ', least(c.chosen_id, c.rejected_id), greatest(c.chosen_id, c.rejected_id)) as unordered_pair,
     case
@@ -139,7 +140,7 @@ select
         as weaker_judge_kind,
     c.tier as criterion_tier, c.instruction_id as criterion_instruction,
     x.instruction_id as better_instruction, y.instruction_id as worse_instruction,
-    i.split as instruction_split, k.cluster_splits,
+    i.split as instruction_split, k.cluster_splits, coalesce(i.kept, false) as instruction_kept,
     case when i.split in ('benchmark', 'external') then p.judge_kind end as held_out_judge_kind,
     exists (from preference_pairs o where o.chosen_id = p.worse_id and o.rejected_id = p.better_id) as better_is_rejected
 from criterion_preferences p
@@ -165,6 +166,7 @@ def build_frame(query: str, tables: Mapping[str, Path]) -> pd.DataFrame:
 
     connection = duckdb.connect()
     try:
+        connection.execute("set enable_progress_bar = false")
         for table in TABLES:
             connection.read_parquet(str(tables[table])).create_view(table)
         return connection.execute(query).df()

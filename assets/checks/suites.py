@@ -77,6 +77,7 @@ _OF_INSTRUCTION = (
     given("split"),
     equal("split_of_instruction", "split", "instruction_split"),
     between("cluster_in_one_split", "cluster_splits", 1, 1),
+    one_of("instruction_kept", "instruction_kept", (True,)),
 )
 
 _SUITES = (

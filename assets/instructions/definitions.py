@@ -1,21 +1,24 @@
-"""Instructions as Dagster assets: the records of each source, ingestion and splits."""
+"""Instructions as Dagster assets: the records of each source, ingestion, and what curation makes of them."""
 
 from typing import Any
 
 import dagster as dg
 
+from assets.instructions.curation_steps import CURATION, DIFFICULTY, TAXONOMY
+from assets.instructions.dedup_steps import DEDUPLICATE, SPLITS, TEXT_EMBEDDING
 from assets.instructions.ingest import prepare_source_records
 from assets.instructions.source_records import ARTIFACT
 from assets.instructions.sources.registry import Source, parse_source, resolve_sources
 from assets.instructions.sources.specs import load_specs
-from assets.instructions.steps import INGEST, SPLITS, source_work
+from assets.instructions.steps import INGEST, source_work
 from assets.interfaces import CLEAR_ERRORS, SOURCES, ProjectResource, step_assets, ui_metadata
 from assets.steps import Settings
 
 
 def assets() -> list[dg.AssetsDefinition]:
     """The assets of this noun."""
-    return [source_records, *(step_assets(step) for step in (INGEST, SPLITS))]
+    steps = (INGEST, TEXT_EMBEDDING, DEDUPLICATE, SPLITS, DIFFICULTY, TAXONOMY, CURATION)
+    return [source_records, *(step_assets(step) for step in steps)]
 
 
 @dg.asset(

@@ -1,7 +1,7 @@
-"""Ingestion: the records of single sources → the raw tables, sorted by id, near-duplicates named.
+"""Ingestion: the records of single sources → the raw tables, sorted by id.
 
 What belongs here: making the records that are missing, and putting all together in bounded memory. What does not: a source's
-format (`sources/`), what one source's records are (`source_records.py`), drawing splits.
+format (`sources/`), what one source's records are (`source_records.py`), which texts say the same (`clusters.py`).
 """
 
 from __future__ import annotations
@@ -13,13 +13,10 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pyarrow as pa
 
-from assets.instructions.clusters import cluster_instructions
-from assets.instructions.config import SplitConfig
 from assets.instructions.source_records import (
     ARTIFACT,
     COUNTS,
@@ -28,9 +25,7 @@ from assets.instructions.source_records import (
     publish_source_records,
     write_source_records,
 )
-from assets.instructions.sources.base import RawInstruction
 from assets.instructions.sources.location import Location
-from assets.instructions.splits import ClusterMember, assign_splits
 from assets.instructions.tables import SCHEMAS, SORT_KEYS, TableWriter, write_table
 from training.manifests import ArtifactRef
 from training.storage import Store
@@ -92,7 +87,7 @@ def _sendable(work: SourceWork) -> SourceWork:
 def combine(records: Mapping[str, Path], folder: Path) -> dict[str, int]:
     """Writes all raw tables of the sources' records, `<folder>/<table>.parquet`; table → its rows.
 
-    The order in which sources are named does not matter. Memory is bounded but for the clustering of the texts.
+    The order in which sources are named does not matter. Memory is bounded: what does not fit is spilled to disk.
 
     Args:
         records: source → folder of its records.
@@ -100,7 +95,6 @@ def combine(records: Mapping[str, Path], folder: Path) -> dict[str, int]:
     """
     rows = {}
     with _database(folder) as connection:
-        connection.register("clusters", _clusters(connection, [records[name] for name in sorted(records)]))
         for table in TABLES:
             files = [records[name] / f"{table}.parquet" for name in sorted(records)]
             rows[table] = _sorted_copy(connection, table, files, folder / f"{table}.parquet")
@@ -130,15 +124,9 @@ def _sorted_copy(connection: duckdb.DuckDBPyConnection, table: str, files: Seque
     columns = SCHEMAS[table].names
     # What sorts equal may still differ in another column.
     order = ", ".join(dict.fromkeys([*SORT_KEYS[table], *columns]))
-    query = f"from read_parquet({_listed(files)}) as rows"
-    added = {"raw_instructions": "duplicate_of", "instruction_pins": "cluster_id"}.get(table)
-    if added:
-        query += " join clusters using (instruction_id)"
-        columns = [f"clusters.{name}" if name == added else f"rows.{name}" for name in columns]
-        order = "instruction_id"
     count = 0
     with TableWriter(table, target) as writer:
-        result = connection.sql(f"select {', '.join(columns)} {query} order by {order}")
+        result = connection.sql(f"select {', '.join(columns)} from read_parquet({_listed(files)}) order by {order}")
         for batch in result.to_arrow_reader(1 << 14):
             writer.add(pa.Table.from_batches([batch]).cast(SCHEMAS[table]))
             count += len(batch)
@@ -147,40 +135,3 @@ def _sorted_copy(connection: duckdb.DuckDBPyConnection, table: str, files: Seque
 
 def _listed(files: Sequence[Path]) -> str:
     return "[" + ", ".join("'" + str(file).replace("'", "''") + "'" for file in files) + "]"
-
-
-def _clusters(connection: duckdb.DuckDBPyConnection, folders: Sequence[Path]) -> pa.Table:
-    """Cluster and repeated instruction of every instruction."""
-    texts, pins = ([folder / f"{table}.parquet" for folder in folders] for table in ("raw_instructions", "instruction_pins"))
-    cursor = connection.execute(
-        f"select i.instruction_id, i.text, p.cluster_key from read_parquet({_listed(texts)}) as i"
-        f" join read_parquet({_listed(pins)}) as p using (instruction_id)"
-    )
-    clustering = cluster_instructions(
-        [
-            RawInstruction(instruction_id=name, source="", source_row="", text=text, license="", cluster_key=key)
-            for name, text, key in cursor.fetchall()
-        ]
-    )
-    names = list(clustering.cluster_ids)
-    return pa.table(
-        {
-            "instruction_id": pa.array(names, pa.string()),
-            "cluster_id": pa.array([clustering.cluster_ids[name] for name in names], pa.string()),
-            "duplicate_of": pa.array([clustering.duplicate_of.get(name) for name in names], pa.string()),
-        }
-    )
-
-
-def split_rows(
-    pins: Sequence[Mapping[str, Any]], *, config: SplitConfig, previous: Mapping[str, str] | None = None
-) -> list[dict[str, Any]]:
-    """Rows of `instruction_splits` from rows of `instruction_pins`; see `splits.py`."""
-    members = [
-        ClusterMember(instruction_id=pin["instruction_id"], cluster_id=pin["cluster_id"], split=pin["split"]) for pin in pins
-    ]
-    splits = assign_splits(members, config=config, previous=previous)
-    return [
-        {"instruction_id": pin["instruction_id"], "cluster_id": pin["cluster_id"], "split": splits[pin["instruction_id"]]}
-        for pin in pins
-    ]

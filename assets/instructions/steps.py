@@ -1,4 +1,4 @@
-"""Ingestion and splits as steps: sources → their records → raw tables, clusters → splits.
+"""Ingestion as a step: sources → their records → raw tables.
 
 What belongs here: what ingestion depends on (the sources' content, not where they lie) and which asset each table is.
 """
@@ -12,13 +12,11 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from assets.instructions.config import SplitConfig
-from assets.instructions.ingest import combine, prepare_source_records, split_rows
+from assets.instructions.ingest import combine, prepare_source_records
 from assets.instructions.project_file import personal_data_config
 from assets.instructions.source_records import ARTIFACT, SourceWork
 from assets.instructions.sources.base import SourceError
 from assets.instructions.sources.registry import Source, resolve_sources
-from assets.instructions.tables import write_table
 from assets.steps import Metadata, Settings, Step, StepRun
 from training.manifests import ArtifactRef
 from training.storage import Store
@@ -37,10 +35,7 @@ TABLE_OF = {
     "source_counts": "source_counts",
 }
 # What the records of a source depend on is in their keys, which the config names.
-_CODE = (
-    *(f"assets/instructions/{name}.py" for name in ("ingest", "steps", "tables", "clusters", "terms")),
-    *("assets/rubrics/statements.py", "training/records.py", "training/benchmark/baselines.py"),
-)
+_CODE = (*(f"assets/instructions/{name}.py" for name in ("ingest", "steps", "tables")),)
 
 
 def source_works(settings: Settings) -> list[SourceWork]:
@@ -98,24 +93,6 @@ def _ingest(run: StepRun) -> dict[str, Metadata]:
     return metadata
 
 
-def _split(run: StepRun) -> dict[str, Metadata]:
-    pins = pq.read_table(run.inputs["instruction_pins"] / "instruction_pins.parquet").to_pylist()
-    rows = split_rows(pins, config=SplitConfig(**run.config), previous=_previous_splits(run))
-    write_table("instruction_splits", rows, run.outputs["instruction_splits"])
-    counts: dict[str, int] = {}
-    for row in rows:
-        counts[str(row["split"])] = counts.get(str(row["split"]), 0) + 1
-    return {"instruction_splits": {f"split {split}": number for split, number in sorted(counts.items())}}
-
-
-def _previous_splits(run: StepRun) -> dict[str, str]:
-    # What stood before the run keeps an instruction where it was; it is no input, since it is what this step makes.
-    folder = run.previous.get("instruction_splits")
-    if folder is None:
-        return {}
-    return {row["instruction_id"]: row["split"] for row in pq.read_table(folder / "instruction_splits.parquet").to_pylist()}
-
-
 INGEST = Step(
     name="ingest",
     outputs=tuple(TABLE_OF),
@@ -132,7 +109,7 @@ INGEST = Step(
     seconds=5,
     descriptions={
         "raw_instructions": "Every accepted instruction of every source, with its licence and source row.",
-        "instruction_pins": "The near-duplicate cluster of every instruction, and the split its source pins it to.",
+        "instruction_pins": "What a source says of its instructions: which belong together, and the split it pins them to.",
         "raw_criteria": "Every criterion as its source gives it; dbt quarantines rubrics whose weights are wrong.",
         "fragments": "Sentences of the embedded corpus that responses are composed of.",
         "annotations": "The labels of single annotators, kept for figures of agreement.",
@@ -142,19 +119,5 @@ INGEST = Step(
         "source_facts": "Licence, commercial use, provider terms, citation, home and content digest of every source.",
         "source_counts": "Records read, accepted and quarantined by source, kind and reason, and texts with personal data.",
     },
-    kinds=("python", "parquet"),
-)
-SPLITS = Step(
-    name="instruction_splits",
-    outputs=("instruction_splits",),
-    inputs={"instruction_pins": "instruction_pins"},
-    group="instructions",
-    config=lambda settings: SplitConfig().model_dump(),
-    run=_split,
-    uses_previous=True,
-    sources=_CODE,
-    libraries=("pyarrow", "PyYAML"),
-    seconds=1,
-    descriptions={"instruction_splits": "The split of every instruction: by cluster, pinned or drawn, sticky over refreshes."},
     kinds=("python", "parquet"),
 )

@@ -24,11 +24,10 @@ def _schema(columns: str, **types: pa.DataType) -> pa.Schema:
 
 SCHEMAS: Mapping[str, pa.Schema] = {
     "raw_instructions": _schema(
-        "instruction_id source source_row text license category specialty difficulty source_label duplicate_of",
+        "instruction_id source source_row text license category specialty difficulty source_label",
         difficulty=pa.float64(),
     ),
-    "instruction_pins": _schema("instruction_id cluster_key cluster_id split"),
-    "instruction_splits": _schema("instruction_id cluster_id split"),
+    "instruction_pins": _schema("instruction_id cluster_key split"),
     "raw_criteria": _schema(
         "criterion_id instruction_id tier text weight rubric_version origin review_id", weight=pa.float64()
     ),
@@ -51,10 +50,9 @@ SCHEMAS: Mapping[str, pa.Schema] = {
 SORT_KEYS: Mapping[str, tuple[str, ...]] = {
     "raw_instructions": ("instruction_id",),
     "instruction_pins": ("instruction_id",),
-    "instruction_splits": ("instruction_id",),
     "raw_criteria": ("criterion_id",),
     "raw_responses": ("response_id",),
-    "raw_verdicts": ("response_id", "criterion_id", "judge"),
+    "raw_verdicts": ("response_id", "criterion_id", "judge", "judge_kind"),
     "raw_quarantine": ("source", "source_row", "reason", "raw"),
     "fragments": ("fragment_id",),
     "annotations": ("response_id", "criterion_id"),

@@ -35,7 +35,7 @@ _ROWS: dict[str, str] = {
 
 
 def cut_snapshot(marts: Mapping[str, Path], *, role: str, folder: Path) -> dict[str, int]:
-    """Writes every table of a snapshot, restricted to instructions of the role's splits that have a rubric.
+    """Writes every table of a snapshot, restricted to kept instructions of the role's splits that have a rubric.
 
     Args:
         marts: table → its Parquet file.
@@ -52,7 +52,7 @@ def cut_snapshot(marts: Mapping[str, Path], *, role: str, folder: Path) -> dict[
             connection.read_parquet(str(marts[table])).create_view(table)
         splits = ", ".join(f"'{split}'" for split in ROLE_SPLITS[role])
         connection.execute(
-            f"create table chosen as select instruction_id from instructions where split in ({splits}) "
+            f"create table chosen as select instruction_id from instructions where kept and split in ({splits}) "
             "and instruction_id in (select instruction_id from criteria)"
         )
         for table in TABLES:

@@ -14,6 +14,7 @@ from typing import Any
 from assets.instructions.config import BandConfig
 from assets.instructions.curation_config import curation_config
 from assets.instructions.curation_steps import ACCURACY, AGREEMENT, GROUP
+from assets.instructions.dedup_steps import CONTAMINATION
 from assets.reports.data_card_counts import TABLES, count_data
 from assets.steps import Metadata, Settings, Step, StepRun
 from training.errors import StageRefusal
@@ -95,3 +96,6 @@ def _data_card(run: StepRun, contamination: Mapping[str, Any]) -> dict[str, Meta
 
 def _read(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+DATA_CARD = data_card_step(CONTAMINATION)

@@ -1,11 +1,12 @@
-"""The report as a Dagster asset."""
+"""The report and the data card as Dagster assets."""
 
 import dagster as dg
 
 from assets.interfaces import step_assets
+from assets.reports.data_card_steps import DATA_CARD
 from assets.reports.steps import REPORT
 
 
 def assets() -> list[dg.AssetsDefinition]:
     """The assets of this noun."""
-    return [step_assets(REPORT)]
+    return [step_assets(step) for step in (DATA_CARD, REPORT)]

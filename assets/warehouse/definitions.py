@@ -5,6 +5,7 @@ does not change; ours is the artifact's digest.
 """
 
 import os
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import redirect_stdout
@@ -15,11 +16,15 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtCliInvocation, DbtCliResource, dbt_assets
 from dagster_dbt.errors import DagsterDbtCliRuntimeError
 
+from assets.instructions.dedup_steps import CONTAMINATION
 from assets.interfaces import ProjectResource, announce, clear_failures, input_refs, ui_metadata
-from assets.steps import Settings
+from assets.steps import Settings, check_verdict
+from assets.warehouse.dbt_command import BUILD, DBT, PROJECT_DIR, dbt_environment
 from assets.warehouse.export import MARTS, export_mart, forget_state, holds_state, lay_out_raw, write_state
-from assets.warehouse.manifest import DBT, PROJECT_DIR, ensure_manifest
+from assets.warehouse.manifest import ensure_manifest
 from assets.warehouse.steps import WAREHOUSE
+from assets.warehouse.versions import prepare_warehouse
+from training.config import ConfigError
 from training.manifests import ArtifactRef
 from training.stages import source_hash
 from training.storage import Store
@@ -77,15 +82,21 @@ def warehouse_assets() -> dg.AssetsDefinition:
 def _build(
     context: dg.AssetExecutionContext, settings: Settings, store: Store, refs: Mapping[str, ArtifactRef], key: str
 ) -> Iterator[Any]:
+    _require_no_contamination(context.instance, settings, store)
     raw = settings.home / "warehouse" / "raw"
     lay_out_raw({name: store.fetch(ref) for name, ref in refs.items()}, raw)
     forget_state(settings.warehouse_path)
-    # Removed, so that a table no model makes any more does not stay behind.
-    settings.warehouse_path.unlink(missing_ok=True)
-    os.environ["PROMEDICAL_WAREHOUSE"] = str(settings.warehouse_path.absolute())
-    os.environ["PROMEDICAL_RAW"] = str(raw.absolute())
+    try:
+        removed = prepare_warehouse(settings.warehouse_path, WAREHOUSE.key({}, {}))
+    except ConfigError as error:
+        raise dg.Failure(str(error)) from error
+    if removed:
+        print(removed, file=sys.stderr, flush=True)
+        context.log.info(removed)
+    os.environ |= dbt_environment(settings.warehouse_path, raw)
     dbt = DbtCliResource(project_dir=str(PROJECT_DIR), profiles_dir=str(PROJECT_DIR), dbt_executable=str(DBT))
-    invocation = dbt.cli(["build", "--exclude-resource-type", "unit_test"], context=context)
+    # Dagster adds what it selected, and knows the marts and what leads up to them: the seeds are named here.
+    invocation = dbt.cli([*BUILD, "--select", "resource_type:seed"], context=context)
     # dbt's own lines would bury a run's progress: they are kept in a file, and what fails is in the error.
     log_path = settings.home / "warehouse" / "dbt.log"
     with log_path.open("w", encoding="utf-8") as log, redirect_stdout(log):
@@ -110,6 +121,20 @@ def _build(
             ).ref
     store.remember(key, published)
     write_state(settings.warehouse_path, key)
+
+
+def _require_no_contamination(instance: dg.DagsterInstance, settings: Settings, store: Store) -> None:
+    """A blocking check stops what is downstream in its own run only: a later build asks for its record.
+
+    Raises:
+        dg.Failure: the check did not pass on exactly the instructions that stand now.
+    """
+    config = CONTAMINATION.config(settings)
+    if check_verdict(CONTAMINATION, store, input_refs(instance, CONTAMINATION, config), config) is not True:
+        raise dg.Failure(
+            f"warehouse: the check {CONTAMINATION.check_name} of {', '.join(CONTAMINATION.checks)} has not passed for the "
+            f"instructions that stand now; run it first: promedical run --select {CONTAMINATION.name}"
+        )
 
 
 def _stream(invocation: DbtCliInvocation) -> tuple[list[dg.AssetCheckResult | dg.AssetCheckEvaluation], Exception | None]:

@@ -19,7 +19,7 @@ MARTS: dict[str, tuple[str, ...]] = {
     "instructions": ("instruction_id",),
     "criteria": ("criterion_id",),
     "responses": ("response_id",),
-    "verdicts": ("response_id", "criterion_id", "judge"),
+    "verdicts": ("response_id", "criterion_id", "judge", "judge_kind"),
     "resolved_verdicts": ("response_id", "criterion_id"),
     "response_scores": ("response_id", "rubric_version"),
     "pair_outcomes": ("ALL",),
@@ -40,14 +40,18 @@ def lay_out_raw(inputs: Mapping[str, Path], folder: Path) -> None:
 def export_mart(warehouse: Path, mart: str, folder: Path) -> int:
     """Writes one mart to `<folder>/<mart>.parquet`, ordered by its key; returns its rows."""
     order = ", ".join(MARTS[mart])
+    # Which version of which batch a row was made from is the warehouse's own business (dbt_project/macros/batches.sql).
+    columns = "columns(lambda name: name <> 'batch_version')"
     connection = duckdb.connect(str(warehouse), read_only=True)
     try:
-        table = connection.sql(f'select * from "{mart}" order by {order}').to_arrow_table()
+        connection.execute("set enable_progress_bar = false")
+        table = connection.sql(f'select {columns} from "{mart}" order by {order}').to_arrow_table()
     finally:
         connection.close()
     folder.mkdir(parents=True, exist_ok=True)
-    # No schema metadata: it would put library versions into the bytes.
-    pq.write_table(table.replace_schema_metadata(None), folder / f"{mart}.parquet", compression="zstd")
+    # No schema metadata, which would put library versions into the bytes, and one chunk, since chunks show in them.
+    table = table.replace_schema_metadata(None).combine_chunks()
+    pq.write_table(table, folder / f"{mart}.parquet", compression="zstd")
     return int(table.num_rows)
 
 

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
+from assets.warehouse.dbt_command import DBT, PROJECT_DIR, dbt_environment
 from assets.warehouse.steps import DBT_SOURCES
 from training.config import ConfigError
-from training.stages import ROOT, source_hash
-
-PROJECT_DIR = ROOT / "dbt_project"
-# Beside the interpreter, so that a virtual environment need not be activated.
-DBT = Path(sys.executable).parent / "dbt"
+from training.stages import source_hash
 
 
 def ensure_manifest() -> Path:
@@ -42,7 +38,7 @@ def _parse(target: Path) -> None:
     places = ["--project-dir", str(PROJECT_DIR), "--profiles-dir", str(PROJECT_DIR)]
     command = [str(DBT), "parse", *places, "--target-path", str(target), "--log-path", str(target)]
     # Parsing opens neither; building sets both.
-    paths = {"PROMEDICAL_WAREHOUSE": "unused.duckdb", "PROMEDICAL_RAW": "unused"}
+    paths = dbt_environment(Path("unused.duckdb"), Path("unused"))
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **paths}, check=False)
     if done.returncode:
         raise ConfigError(f"dbt cannot parse dbt_project:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")

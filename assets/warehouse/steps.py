@@ -7,6 +7,7 @@ from assets.warehouse.export import MARTS
 
 RAW_TABLES = (
     "raw_instructions",
+    "curated_instructions",
     "instruction_splits",
     "raw_criteria",
     "raw_responses",
@@ -18,6 +19,10 @@ DBT_SOURCES = (
     "dbt_project/models",
     "dbt_project/macros",
     "dbt_project/tests",
+    "dbt_project/seeds/categories.csv",
+    "dbt_project/seeds/source_labels.csv",
+    "dbt_project/seeds/seeds.yml",
+    "dbt_project/seeds/specialties.csv",
     "dbt_project/dbt_project.yml",
     "dbt_project/profiles.yml",
 )

@@ -1,9 +1,9 @@
 """Generated raw tables for benchmarks of the warehouse: any number of instructions with rubrics, responses and verdicts.
 
-What belongs here: rows in the shape of the raw tables, made column by column. The shape is that of the paper's set (Geng et al.
-2026: 51,990 instructions, three responses each) with what a warehouse has to cope with: several sources and review rounds, ties,
-unknown and missing verdicts, verdicts of several judges that disagree, rubrics with bad weights, instructions without a split,
-and instructions that curation left out. Texts are synthetic filler: only their lengths matter here.
+What belongs here: rows in the shape of the raw tables, made column by column. The shape is that of the paper's set (Geng et
+al. 2026: 51,990 instructions, three responses each) with what a warehouse has to cope with: several sources and review rounds,
+ties, unknown and missing verdicts, verdicts of several judges that disagree, rubrics with bad weights, instructions without a
+split, and instructions that curation left out. Texts are synthetic filler: only their lengths matter here.
 """
 
 from __future__ import annotations
@@ -22,7 +22,11 @@ from assets.instructions.tables import SORT_KEYS
 
 RESPONSES = 3
 # Tiers of the seven criteria of a rubric, and how often a rubric looks like that.
-SHAPES = (("main",) * 4 + ("bonus",) * 2 + ("veto",), ("main",) * 5 + ("bonus", "veto"), ("main",) * 3 + ("bonus",) * 2 + ("veto",) * 2)
+SHAPES = (
+    ("main",) * 4 + ("bonus",) * 2 + ("veto",),
+    ("main",) * 5 + ("bonus", "veto"),
+    ("main",) * 3 + ("bonus",) * 2 + ("veto",) * 2,
+)
 SHAPE_SHARES = (0.6, 0.25, 0.15)
 CRITERIA = len(SHAPES[0])
 # Sources and splits with their shares; the sizes of sources are those of the published sets, roughly.
@@ -80,12 +84,26 @@ def raw_tables(sizes: MartSizes) -> dict[str, pa.Table]:
     return out
 
 
+def change_one_verdict(folder: Path) -> None:
+    """Turns the first verdict of the folder's raw_verdicts into another one."""
+    path = folder / "raw_verdicts.parquet"
+    table = pq.read_table(path)
+    first = "unmet" if table["verdict"][0].as_py() == "met" else "met"
+    column = pa.chunked_array([pa.array([first]), *table["verdict"].slice(1).chunks])
+    pq.write_table(table.set_column(table.column_names.index("verdict"), "verdict", column), path, compression="zstd")
+
+
 def _instruction_tables(rng: np.random.Generator, ids: pa.Array, sizes: MartSizes) -> dict[str, pa.Table]:
     n = len(ids)
     clusters = _ids(rng, "cluster", n)
-    difficulty = pa.array(np.round(rng.uniform(5, 9, n), 1))
-    source = _drawn(rng, SOURCES, n)
     kept = np.arange(n) < sizes.instructions
+    # An instruction that was left out repeats another one, or is easier or harder than what is kept.
+    reason = np.where(kept, "", rng.choice(["duplicate", "too_easy", "too_hard"], n))
+    repeats = (reason == "duplicate") & (sizes.instructions > 0)
+    origin = np.where(repeats, rng.integers(0, max(1, sizes.instructions), n), np.arange(n))
+    low = np.where(reason == "too_easy", 0.0, np.where(reason == "too_hard", 9.1, 5.0))
+    difficulty = pa.array(np.round(low + rng.random(n) * np.where(reason == "too_hard", 0.9, 4.0), 1))
+    source = _drawn(rng, SOURCES, n)
     nothing = pa.nulls(n, pa.string())
     instructions = {
         "instruction_id": ids,
@@ -97,25 +115,25 @@ def _instruction_tables(rng: np.random.Generator, ids: pa.Array, sizes: MartSize
         "specialty": nothing,
         "difficulty": difficulty,
         "source_label": nothing,
-        "duplicate_of": nothing,
     }
     curation = {
         "instruction_id": ids,
-        "representative_id": ids,
-        "similarity": pa.array(np.ones(n)),
-        "merged_by": pa.array(["none"] * n),
-        "category": pa.array(["consultation"] * n),
+        "representative_id": ids.take(pa.array(origin)),
+        "similarity": pa.array(np.where(repeats, 0.95, 1.0)),
+        "merged_by": pc.if_else(pa.array(repeats), "semantic", None),
+        "category": _drawn(rng, {"treatment": 0.4, "diagnosis_and_triage": 0.4, "": 0.2}, n),
         "specialty": _drawn(rng, {"cardiology": 0.5, "dermatology": 0.3, "neurology": 0.2}, n),
         "difficulty": difficulty,
         "difficulty_scorer": pa.array(["readability-1"] * n),
+        "excluded_because": pc.if_else(pa.array(kept), None, pa.array(reason)),
         "kept": pa.array(kept),
-        "excluded_because": pc.if_else(pa.array(kept), None, "too_easy"),
     }
-    splits = pa.table({"instruction_id": ids, "cluster_id": clusters, "split": _drawn(rng, SPLITS, n)})
+    splits = {"instruction_id": ids, "cluster_id": clusters.take(pa.array(origin))}
+    splits["split"] = _drawn(rng, SPLITS, n).take(pa.array(origin))
     return {
         "raw_instructions": pa.table(instructions),
-        "instruction_curation": pa.table(curation),
-        "instruction_splits": splits.filter(pa.array(kept)),
+        "curated_instructions": pa.table(curation),
+        "instruction_splits": pa.table(splits),
     }
 
 
@@ -185,6 +203,7 @@ def _drawn(rng: np.random.Generator, shares: Mapping[str, float], count: int) ->
 
 def _texts(rng: np.random.Generator, ids: pa.Array, length: int) -> pa.Array:
     """One text per id, different from all others, of about this length."""
-    words = np.array("the patient should take one dose with water and rest until the fever has gone or call a doctor".split())
+    sentence = "the patient should take one dose with water and rest until the fever has gone or call a doctor"
+    words = np.array(sentence.split())
     pool = [" ".join(rng.choice(words, max(1, int(length * scale / 5)))) for scale in rng.uniform(0.5, 1.5, 512)]
     return pc.binary_join_element_wise(ids, pa.array(pool).take(pa.array(rng.integers(0, len(pool), len(ids)))), " ")

@@ -7,16 +7,12 @@ it expects comes from `rubric_score` and, for resolving verdicts, from a few lin
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections import Counter
 from itertools import combinations
 from pathlib import Path
 from typing import Any, get_args
 
 import duckdb
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
@@ -25,6 +21,7 @@ from hypothesis import strategies as st
 
 from assets.checks.run import run_suites
 from assets.checks.suites import SUITES
+from tests.fixtures.raw_tables import COLUMNS, PROJECT, RUBRIC, Rows, as_table, case, dbt, lay_out
 from training.records import Criterion, JudgeKind
 from training.rubric_score import (
     SCORE_TOLERANCE,
@@ -34,91 +31,22 @@ from training.rubric_score import (
     lexicographic_order,
     score_response,
 )
-from training.stages import ROOT
 
 pytestmark = pytest.mark.slow
-PROJECT = ROOT / "dbt_project"
 RANKED: tuple[JudgeKind, ...] = ("adjudicated", "human", "construction", "assumed", "model")
-Rows = list[dict[str, Any]]
-COLUMNS = {
-    "raw_instructions": "instruction_id source source_row text license category specialty difficulty:f duplicate_of",
-    "instruction_splits": "instruction_id cluster_id split",
-    "raw_criteria": "criterion_id instruction_id tier text weight:f rubric_version origin review_id",
-    "raw_responses": "response_id instruction_id model text sampling attempt:i",
-    "raw_verdicts": "response_id criterion_id verdict judge judge_kind evidence",
-    "raw_quarantine": "source source_row reason raw",
-}
-TYPES = {"": pa.string(), "f": pa.float64(), "i": pa.int64()}
-
-
-def as_table(name: str, rows: Rows) -> pa.Table:
-    fields = [column.partition(":") for column in COLUMNS[name].split()]
-    return pa.Table.from_pylist(rows, schema=pa.schema([(field, TYPES[kind]) for field, _, kind in fields]))
-
-
-def case(
-    name: str, criteria: str, verdicts: dict[str, str], *, split: str | None = "rm_train", kind: str = "construction"
-) -> dict[str, Rows]:
-    """Raw rows of one instruction.
-
-    Args:
-        criteria: tiers and weights in order, such as "main:0.75 main:0.25 bonus veto".
-        verdicts: response → one letter per criterion: m(et), u(nmet), ?(unknown) or - (not labelled).
-    """
-    out: dict[str, Rows] = {table: [] for table in COLUMNS}
-    out["raw_instructions"] = [{"instruction_id": name, "source": "corpus", "source_row": name, "text": f"{name}?"}]
-    if split is not None:
-        out["instruction_splits"] = [{"instruction_id": name, "cluster_id": f"cluster-{name}", "split": split}]
-    for k, text in enumerate(criteria.split()):
-        tier, _, weight = text.partition(":")
-        out["raw_criteria"].append(
-            {"criterion_id": f"{name}-c{k}", "instruction_id": name, "tier": tier, "text": "…", "rubric_version": f"v-{name}"}
-            | {"weight": float(weight) if weight else None, "origin": "physician"}
-        )
-    for response, letters in verdicts.items():
-        out["raw_responses"].append({"response_id": f"{name}-{response}", "instruction_id": name, "model": "m", "text": ""})
-        for k, letter in enumerate(letters):
-            if letter != "-":
-                out["raw_verdicts"].append(
-                    {"response_id": f"{name}-{response}", "criterion_id": f"{name}-c{k}", "judge": "j", "judge_kind": kind}
-                    | {"verdict": {"m": "met", "u": "unmet", "?": "unknown"}[letter]}
-                )
-    return out
-
-
-RUBRIC = "main:0.75 main:0.25 bonus veto"
 CASES = (
     case("plain", RUBRIC, {"a": "mmum", "b": "mumm", "c": "mmmu"}),
     case("validated", RUBRIC, {"a": "mmum", "b": "mumm"}, split="validation"),
     case("benched", RUBRIC, {"a": "mmum", "b": "mumm", "unlabelled": "----"}, split="benchmark"),
     case("assumed", RUBRIC, {"a": "mmum", "b": "mumm"}, split="benchmark", kind="assumed"),
     case("unsplit", RUBRIC, {"a": "mmum", "b": "mumm"}, split=None),
+    case("hard", RUBRIC, {"a": "mmum", "b": "mumm"}, left_out="too_hard"),
     case("alone", "main:1.0", {"a": "m"}),
     case("tied", RUBRIC, {"a": "mumm", "b": "mumm"}),
     case("open", RUBRIC, {"a": "mumm", "b": "mmm?"}),
     case("badsum", "main:0.5 main:0.4 veto", {"a": "mmm", "b": "uum"}),
     case("nomain", "bonus veto", {"a": "mm"}),
 )
-
-
-def dbt(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
-    places = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
-    outputs = ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
-    environment = os.environ | {"PROMEDICAL_WAREHOUSE": str(folder / "warehouse.duckdb"), "PROMEDICAL_RAW": str(folder / "raw")}
-    runner = "import sys; from dbt.cli.main import cli; cli(sys.argv[1:])"
-    return subprocess.run(
-        [sys.executable, "-c", runner, *command, *places, *outputs],
-        capture_output=True,
-        text=True,
-        env=environment,
-        check=False,
-    )
-
-
-def lay_out(folder: Path, cases: tuple[dict[str, Rows], ...]) -> None:
-    (folder / "raw").mkdir(parents=True)
-    for table in COLUMNS:
-        pq.write_table(as_table(table, [row for c in cases for row in c[table]]), folder / "raw" / f"{table}.parquet")
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +67,7 @@ def test_every_unit_test_and_data_test_ran(built: Path) -> None:
     results = json.loads((built / "target" / "run_results.json").read_text())["results"]
     outcomes = Counter((result["unique_id"].split(".")[0], result["status"]) for result in results)
     assert outcomes.pop(("model", "success")) == len(list((PROJECT / "models").rglob("*.sql")))
+    assert outcomes.pop(("seed", "success")) == len(list((PROJECT / "seeds").glob("*.csv")))
     assert outcomes.pop(("unit_test", "pass")) >= 8
     assert outcomes.pop(("test", "pass")) >= 40
     assert not outcomes
@@ -181,6 +110,25 @@ def test_outcomes_count_what_the_marts_leave_out(warehouse: duckdb.DuckDBPyConne
     ]
 
 
+def test_an_instruction_that_was_left_out_stays_a_row_without_preferences(warehouse: duckdb.DuckDBPyConnection) -> None:
+    columns = "category, difficulty, difficulty_scorer, excluded_because, kept, split"
+    query = f"select {columns} from instructions where instruction_id = 'hard'"
+    assert warehouse.execute(query).fetchall() == [("treatment", 5.5, "by hand", "too_hard", False, "rm_train")]
+    for mart, expected in {"response_scores": 2, "preference_pairs": 0, "criterion_preferences": 0}.items():
+        assert warehouse.execute(f"select count(*) from {mart} where instruction_id = 'hard'").fetchone() == (expected,), mart
+
+
+def test_a_label_that_no_seed_has_warns_and_does_not_stop(tmp_path: Path) -> None:
+    labelled = case("plain", RUBRIC, {"a": "mmum"})
+    labelled["curated_instructions"][0]["category"] = "of_ones_own"
+    lay_out(tmp_path, [labelled])
+    done = dbt(["build", "--exclude-resource-type", "unit_test"], tmp_path)
+    assert done.returncode == 0, done.stdout[-4000:]
+    results = json.loads((tmp_path / "target" / "run_results.json").read_text())["results"]
+    warned = {result["unique_id"].split(".")[2] for result in results if result["status"] == "warn"}
+    assert warned == {"relationships_instructions_category__category__ref_categories_"}
+
+
 def test_a_bad_rubric_leaves_its_instruction_and_nothing_else(warehouse: duckdb.DuckDBPyConnection) -> None:
     query = "select source, reason, count(*) from quarantine group by all order by all"
     assert warehouse.execute(query).fetchall() == [
@@ -217,6 +165,12 @@ def test_broken_promises_of_raw_tables_stop_the_build(tmp_path: Path) -> None:
         "raw_verdicts": [{"verdict": "maybe"}, {"criterion_id": "validated-c0"}, {"criterion_id": "nowhere"}],
         "instruction_splits": [{"cluster_id": "cluster-benched"}],
         "raw_criteria": [{"rubric_version": "another"}, {"tier": None}],
+        "curated_instructions": [
+            {"kept": False},
+            {"representative_id": "nowhere"},
+            {"instruction_id": "plain"},
+            {"difficulty": 11.0},
+        ],
     }
     lay_out(tmp_path, CASES)
     for table, changes in broken.items():
@@ -232,6 +186,11 @@ def test_broken_promises_of_raw_tables_stop_the_build(tmp_path: Path) -> None:
         "verdicts_stay_inside_one_instruction",
         "relationships_stg_raw__verdicts_criterion_id__criterion_id__ref_stg_raw__criteria_",
         "splits_share_no_cluster",
+        "kept_or_a_reason_why_not",
+        "relationships_stg_raw__curated_instructions_representative_id__instruction_id__ref_stg_raw__instructions_",
+        "primary_key_stg_raw__curated_instructions_instruction_id",
+        "every_instruction_is_curated",
+        "difficulty_is_from_0_to_10",
         "instructions_have_one_rubric_version",
         "required_stg_raw__criteria_instruction_id__tier__text__rubric_version",
     }
@@ -239,6 +198,7 @@ def test_broken_promises_of_raw_tables_stop_the_build(tmp_path: Path) -> None:
 
 MODELS = (
     "intermediate/int_instructions__split",
+    "intermediate/int_batches__versioned",
     "intermediate/int_rubrics__checked",
     "intermediate/int_criteria__accepted",
     "intermediate/int_verdicts__resolved",

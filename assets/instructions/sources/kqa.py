@@ -66,7 +66,8 @@ class KqaAdapter(Adapter):
         """
         records = SourceRecords(source=self.name)
         labels = _rows(location, LABELS, csv_rows, LABEL_COLUMNS, kind="label", into=records)
-        labelled = {normalize(row.values["Question"]) for row in labels}
+        # Without a label nobody knows which questions have been labelled: all of them are for the benchmark then.
+        labelled = {normalize(row.values["Question"]) for row in labels} or None
         reader = _Questions(adapter=self, records=records, labelled=labelled)
         for row in _rows(location, ANSWERS, json_lines, ANSWER_COLUMNS, kind="question", into=records):
             reader.add_answered(row)
@@ -105,7 +106,7 @@ class _Questions:
 
     adapter: KqaAdapter
     records: SourceRecords
-    labelled: set[str]
+    labelled: set[str] | None
     seen: set[str] = field(default_factory=set)
     rubrics: RubricIndex = field(default_factory=dict)
 
@@ -135,6 +136,7 @@ class _Questions:
 
     def add_question(self, row: Row) -> str | None:
         """A question; returns its id, or None for one that was there before, which is quarantined."""
+        diagnosis = row.values.get("ICD_10_diag")
         text = row.values["Question"].strip()
         instruction_id = content_id("instruction", self.adapter.name, text)
         if instruction_id in self.seen:
@@ -151,7 +153,8 @@ class _Questions:
                 source_row=row.position,
                 text=text,
                 license=self.adapter.licence,
-                split="benchmark" if normalize(text) in self.labelled else None,
+                source_label=diagnosis if isinstance(diagnosis, str) else None,
+                split="benchmark" if self.labelled is None or normalize(text) in self.labelled else None,
             )
         )
         return instruction_id

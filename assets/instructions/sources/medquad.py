@@ -1,8 +1,8 @@
 """MedQuAD (Ben Abacha and Demner-Fushman 2019): questions and answers of twelve NIH sites, an XML document per topic.
 
 What belongs here: what its documents mean, as its readme describes them. Three of the twelve subsets have their answers
-removed: their questions are accepted without one. The focus's semantic group and the site stand in `source_label`, as
-`site/group`, and the taxonomy is measured on them.
+removed: their questions are accepted without one. The site, the semantic group, the type of question and the focus stand
+in `source_label`, as `site/group/type/focus`, and the taxonomy is measured on them.
 """
 
 from __future__ import annotations
@@ -64,11 +64,13 @@ def _items(location: Location) -> Iterator[Item]:
 
 def _pairs(name: str, root: Element) -> Iterator[Item]:
     group = root.findtext(".//SemanticGroup") or "unknown"
-    label = f"{root.get('source') or 'unknown'}/{group.strip()}"
+    site, focus = root.get("source") or "unknown", root.findtext("Focus") or "unknown"
     for index, pair in enumerate(root.iter("QAPair"), start=1):
-        text, said = pair.findtext("Question"), pair.findtext("Answer")
+        asked_as, said = pair.find("Question"), pair.findtext("Answer")
+        text = None if asked_as is None else asked_as.text
         position = f"{name}#{pair.get('pid') or index}"
-        if text is None:
+        if asked_as is None or text is None:
             yield Fault(position, "missing_column", "no Question")
         else:
+            label = "/".join((site, group.strip(), asked_as.get("qtype") or "unknown", focus.strip()))
             yield Row(position, {"question": text, "answer": said, "label": label}, text[:2000])

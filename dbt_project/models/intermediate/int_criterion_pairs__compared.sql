@@ -1,5 +1,6 @@
 -- Every unordered pair of responses on every criterion where both verdicts are known and differ, overall ties and undecidable
 -- pairs included. The kind is the weaker of the two verdicts': a preference is no better founded than that.
+-- Responses to an instruction that curation left out are not compared.
 select
     met.instruction_id,
     met.rubric_version,
@@ -11,7 +12,8 @@ select
         when {{ weakness('met.judge_kind') }} >= {{ weakness('unmet.judge_kind') }} then met.judge_kind
         else unmet.judge_kind
     end as judge_kind,
-    instructions.split
+    instructions.split,
+    met.batch_version
 from {{ ref('int_verdicts__resolved') }} as met
 inner join {{ ref('int_verdicts__resolved') }} as unmet
     on
@@ -20,4 +22,7 @@ inner join {{ ref('int_verdicts__resolved') }} as unmet
         and unmet.rubric_version = met.rubric_version
         and unmet.verdict = 'unmet'
 inner join {{ ref('int_instructions__split') }} as instructions on instructions.instruction_id = met.instruction_id
-where met.verdict = 'met'
+where
+    met.verdict = 'met'
+    and instructions.kept
+    and {{ is_new_batch('met.batch_version') }}

@@ -1,11 +1,12 @@
 -- Fewer S3 wins, then higher S1, then higher S2 (Geng et al. 2026), as training/rubric_score.py `lexicographic_order` has it: a
 -- tier is looked at only when the tiers above it tie, so an undefined S1 matters only where S3 ties, an undefined S2 only where
--- S1 ties too, and an undefined S3 always.
+-- S1 ties too, and an undefined S3 always. Responses to an instruction that curation left out are not compared.
 with pairs as (
 
     select
         first_response.instruction_id,
         first_response.rubric_version,
+        first_response.batch_version,
         first_response.response_id as first_id,
         second_response.response_id as second_id,
         first_response.assumed + second_response.assumed as assumed,
@@ -18,6 +19,7 @@ with pairs as (
             second_response.instruction_id = first_response.instruction_id
             and second_response.rubric_version = first_response.rubric_version
             and second_response.response_id > first_response.response_id
+    where {{ is_new_batch('first_response.batch_version') }}
 
 ),
 
@@ -52,6 +54,8 @@ select
     abs(signed_margin) as margin,
     decided.assumed,
     instructions.source,
-    instructions.split
+    instructions.split,
+    decided.batch_version
 from decided
 inner join {{ ref('int_instructions__split') }} as instructions on instructions.instruction_id = decided.instruction_id
+where instructions.kept

@@ -7,6 +7,7 @@ with counted as (
         response_id,
         instruction_id,
         rubric_version,
+        batch_version,
         count(*) filter (where tier = 'main' and verdict = 'unknown') as unknown_main,
         count(*) filter (where tier = 'bonus' and verdict = 'unknown') as unknown_bonus,
         count(*) filter (where tier = 'veto' and verdict = 'unknown') as unknown_veto,
@@ -17,7 +18,8 @@ with counted as (
         count(*) filter (where tier = 'veto' and verdict = 'unmet') as veto_unmet,
         count(*) filter (where judge_kind = 'assumed') as assumed
     from {{ ref('int_verdicts__resolved') }}
-    group by response_id, instruction_id, rubric_version
+    where {{ is_new_batch('batch_version') }}
+    group by response_id, instruction_id, rubric_version, batch_version
 
 )
 
@@ -31,5 +33,6 @@ select
     unknown_main,
     unknown_bonus,
     unknown_veto,
-    assumed
+    assumed,
+    batch_version
 from counted

@@ -3,14 +3,19 @@
 with rubrics as (
 
     select
-        instruction_id,
-        rubric_version,
+        criteria.instruction_id,
+        criteria.rubric_version,
+        batches.batch_version,
         count(*) as n_criteria,
         count(*) filter (where tier = 'main') as n_main,
         list_sum(list(coalesce(weight, 'nan'::double) order by criterion_id) filter (where tier = 'main')) as main_weight,
         min(coalesce(weight, 0)) filter (where tier = 'main') as least_main_weight
-    from {{ ref('stg_raw__criteria') }}
-    group by instruction_id, rubric_version
+    from {{ ref('stg_raw__criteria') }} as criteria
+    inner join {{ ref('int_instructions__split') }} as instructions
+        on instructions.instruction_id = criteria.instruction_id
+    inner join {{ ref('int_batches__versioned') }} as batches on batches.batch = instructions.batch
+    where {{ is_new_batch('batches.batch_version') }}
+    group by criteria.instruction_id, criteria.rubric_version, batches.batch_version
 
 )
 

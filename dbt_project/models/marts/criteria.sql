@@ -6,6 +6,7 @@ select
     weight,
     rubric_version,
     origin,
-    review_id
+    review_id,
+    batch_version
 from {{ ref('int_criteria__accepted') }}
-order by criterion_id
+where {{ is_new_batch('batch_version') }}

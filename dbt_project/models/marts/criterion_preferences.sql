@@ -8,7 +8,8 @@ select
     compared.worse_id,
     pairs.pair_id is not null as discordant,
     compared.judge_kind,
-    compared.split
+    compared.split,
+    compared.batch_version
 from {{ ref('int_criterion_pairs__compared') }} as compared
 left join {{ ref('preference_pairs') }} as pairs
     on
@@ -18,4 +19,4 @@ left join {{ ref('preference_pairs') }} as pairs
 where
     compared.split is not null
     and not ({{ is_held_out('compared.split') }} and compared.judge_kind = 'assumed')
-order by compared.criterion_id, compared.better_id, compared.worse_id
+    and {{ is_new_batch('compared.batch_version') }}

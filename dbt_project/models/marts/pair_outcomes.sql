@@ -1,3 +1,4 @@
+{{ config(materialized="table") }}
 select
     split,
     source,
@@ -6,4 +7,3 @@ select
     count(*) filter (where assumed > 0) as n_assumed
 from {{ ref('int_response_pairs__compared') }}
 group by split, source, outcome
-order by split, source, outcome

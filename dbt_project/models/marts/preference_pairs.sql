@@ -6,10 +6,11 @@ select
     worse_id as rejected_id,
     outcome as decided_by,
     margin,
-    split
+    split,
+    batch_version
 from {{ ref('int_response_pairs__compared') }}
 where
     outcome in ('veto', 'main', 'bonus')
     and split is not null
     and not ({{ is_held_out('split') }} and assumed > 0)
-order by pair_id
+    and {{ is_new_batch('batch_version') }}

@@ -1,3 +1,4 @@
+{{ config(materialized="table") }}
 -- What adapters rejected, and below it what this project rejects: whole rubrics, with the labels that were given under them.
 with rejected_rubrics as (
 
@@ -52,4 +53,3 @@ unioned as (
 
 select source, source_row, reason, raw
 from unioned
-order by source, source_row, reason, raw

@@ -4,6 +4,7 @@ select
     verdict,
     judge_kind,
     n_labels,
-    agreement
+    agreement,
+    batch_version
 from {{ ref('int_verdicts__resolved') }}
-order by response_id, criterion_id
+where {{ is_new_batch('batch_version') }}

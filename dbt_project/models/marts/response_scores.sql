@@ -8,6 +8,7 @@ select
     unknown_main,
     unknown_bonus,
     unknown_veto,
-    assumed
+    assumed,
+    batch_version
 from {{ ref('int_responses__scored') }}
-order by response_id
+where {{ is_new_batch('batch_version') }}

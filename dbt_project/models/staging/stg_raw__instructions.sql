@@ -15,7 +15,7 @@ renamed as (
         nullif(trim(cast(category as varchar)), '') as category,
         nullif(trim(cast(specialty as varchar)), '') as specialty,
         cast(difficulty as double) as difficulty,
-        nullif(trim(cast(duplicate_of as varchar)), '') as duplicate_of
+        nullif(trim(cast(source_label as varchar)), '') as source_label
     from source
 
 )

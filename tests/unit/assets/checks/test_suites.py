@@ -51,6 +51,16 @@ def test_marts_without_a_defect_fail_nothing_beside_them(planted: dict[str, dict
     assert not [row for row in failing if any(str(value).startswith("none: ") for value in row.values())]
 
 
+def test_a_preference_of_an_instruction_that_was_left_out_fails(tmp_path: Path) -> None:
+    tables = marts(*SPLITS)
+    row(tables, "instructions", instruction_id="external").update(kept=False, excluded_because="too_easy")
+    results = run_suites(SUITES, write(tmp_path, tables))
+    failed = {(t, e["key"]): e["failing_rows"] for t, r in results.items() for e in r["expectations"] if not e["passed"]}
+    assert failed.keys() == {("preference_pairs", "instruction_kept"), ("criterion_preferences", "instruction_kept")}
+    named = {failing["pair_id"] for failing in failed["preference_pairs", "instruction_kept"]}
+    assert named == {"external-12", "external-13", "external-23"}
+
+
 def test_an_empty_table_fails(tmp_path: Path) -> None:
     result = run_suite("preference_pairs", write(tmp_path, marts(*SPLITS) | {"preference_pairs": []}))
     assert not result.passed

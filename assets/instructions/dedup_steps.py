@@ -28,7 +28,14 @@ CONTACTS, RESULTS = "contamination_contacts.parquet", "results.json"
 _RULE = tuple(
     f"assets/instructions/{name}.py"
     for name in ("dedup_steps", "config", "embedding", "sameness", "terms", "guard_words", "phrasing")
-) + ("assets/rubrics/statements.py", "training/benchmark/baselines.py", "training/records.py")
+) + tuple(
+    (
+        "assets/rubrics/statements.py",
+        "assets/instructions/sources/base.py",
+        "training/benchmark/baselines.py",
+        "training/records.py",
+    )
+)
 _LIBRARIES = ("numpy", "pyarrow", "safetensors", "scipy", "tokenizers")
 
 
@@ -161,8 +168,8 @@ SPLITS = Step(
     group="curation",
     config=lambda settings: SplitConfig().model_dump(),
     run=_split,
-    sources=tuple(f"assets/instructions/{name}.py" for name in ("splits", "config", "dedup_steps")),
-    libraries=("pyarrow",),
+    sources=(*(f"assets/instructions/{name}.py" for name in ("splits", "config", "dedup_steps")), "training/records.py"),
+    libraries=("pyarrow", "numpy"),
     seconds=1,
     descriptions={"instruction_splits": "The split of every instruction: by cluster, pinned or drawn, sticky over refreshes."},
     kinds=("python", "parquet"),

@@ -23,7 +23,9 @@ from training.storage import Store
 _SOURCES = (
     *(f"assets/reports/data_card{part}.py" for part in ("", "_counts", "_plots", "_steps", "_tables")),
     *(f"assets/reports/{name}" for name in ("data_card.html.j2", "macros.html.j2", "report.css", "figures.py", "plots.py")),
-    *("assets/reports/render.py", "assets/reports/tables.py", "assets/instructions/difficulty_local.py"),
+    *(f"assets/reports/{name}.py" for name in ("render", "tables", "headline", "paper")),
+    *(f"assets/instructions/{name}.py" for name in ("config", "difficulty_local")),
+    *("training/records.py", "training/benchmark/bootstrap.py"),
 )
 MEASURED = ("instruction_difficulty", "instruction_taxonomy")
 
@@ -45,7 +47,7 @@ def data_card_step(contamination: Step) -> Step:
         config=_config,
         run=run,
         sources=_SOURCES,
-        libraries=("duckdb", "matplotlib", "jinja2"),
+        libraries=("duckdb", "matplotlib", "jinja2", "numpy", "pyarrow"),
         seconds=5,
         descriptions={
             "data_card": "What the sources gave, what was kept and why, licences, overlaps, accuracy: HTML and JSON."

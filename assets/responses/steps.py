@@ -77,7 +77,7 @@ CANDIDATES = Step(
         "assets/responses",
         "assets/rubrics",
         "assets/instructions/tables.py",
-        "assets/instructions/terms.py",
+        *(f"assets/instructions/{name}.py" for name in ("terms", "guard_words", "phrasing")),
         "assets/instructions/sources/base.py",
         "training/records.py",
         "training/benchmark/baselines.py",

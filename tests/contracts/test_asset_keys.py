@@ -9,6 +9,9 @@ from assets.chain import CHAIN, SelectionError, steps_named
 from assets.warehouse.export import MARTS
 
 NOUNS = {"instructions", "rubrics", "responses", "verdicts", "preferences", "reward_model", "policy", "reports", "warehouse"}
+# Deciding which instructions are kept is a group of its own; all of its assets are about instructions.
+GROUPS = NOUNS | {"curation"}
+SEEDS = {"categories", "specialties", "source_labels"}
 TABLES = {
     "instructions",
     "criteria",
@@ -36,19 +39,26 @@ def test_every_output_of_the_chain_is_an_asset(defs: dg.Definitions) -> None:
     # Made by `ingest`'s preparation, a partition per source.
     expected.add("source_records")
     on_the_way = {key for key in keys - expected if not key.startswith(("stg_", "int_"))}
-    assert on_the_way == set()
+    assert on_the_way == SEEDS
     assert set(MARTS) >= TABLES
 
 
 def test_groups_are_the_nouns(defs: dg.Definitions) -> None:
     graph = defs.resolve_asset_graph()
     groups = {graph.get(key).group_name for key in graph.get_all_asset_keys()}
-    assert groups == NOUNS
+    assert groups == GROUPS
 
 
 def test_every_asset_of_ours_says_what_it_is(defs: dg.Definitions) -> None:
     graph = defs.resolve_asset_graph()
     assert [key for key in graph.get_all_asset_keys() if not graph.get(key).description] == []
+
+
+def test_contamination_blocks(defs: dg.Definitions) -> None:
+    graph = defs.resolve_asset_graph()
+    (key,) = [key for key in graph.asset_check_keys if key.name == "contamination"]
+    assert key.asset_key.to_user_string() == "curated_instructions"
+    assert graph.get(key).blocking
 
 
 def test_contracts_block(defs: dg.Definitions) -> None:
@@ -66,6 +76,7 @@ def test_inputs_of_a_step_are_made_before_it() -> None:
 
 def test_selection_by_step_asset_and_group_keeps_the_order() -> None:
     assert [step.name for step in steps_named(["report", "raw_instructions"])] == ["ingest", "report"]
+    assert [step.name for step in steps_named(["curation"])][:3] == ["ingest", "text_embedding", "deduplicate"]
     assert {step.name for step in steps_named(["policy"])} >= {"policy", "policy_benchmark"}
     with pytest.raises(SelectionError, match="unknown selection 'nonsense'; allowed: .*report"):
         steps_named(["nonsense"])

@@ -23,6 +23,10 @@ APART = {
     "assets/interfaces.py": "hands a step its inputs and takes its outputs; their content is in the key",
     "assets/steps.py": "describes steps; the descriptions' values are in the key",
     "assets/lock.py": "keeps runs apart",
+    "assets/instructions/curation_steps.py": "describes steps; another step takes names of theirs",
+    "assets/instructions/dedup_steps.py": "describes steps; another step takes names of theirs",
+    "assets/instructions/sources/location.py": "finds a source's files; its records have a key of their own",
+    "assets/instructions/source_records.py": "reads a source; its records have a key of their own, which the config names",
     "training/config.py": "reads configs; the resolved config is in the key",
     "training/errors.py": "an error leaves no result",
     "training/launch.py": "hands a stage its inputs and takes its output",
@@ -37,8 +41,12 @@ LIBRARIES_APART = {
     "dagster_dbt": "starts dbt, whose version is in the key",
     "pydantic": "refuses wrong values and changes none",
 }
-# Steps whose work neither `run` nor a stage names.
-ENTRY = {"warehouse": "assets.warehouse.definitions", "contracts": "assets.checks.definitions"}
+# Steps whose work neither `run` nor a stage names: module and function.
+ENTRY = {
+    "warehouse": ("assets.warehouse.definitions", "_build"),
+    "contracts": ("assets.checks.definitions", "_check"),
+    "data_card": ("assets.reports.data_card_steps", "_data_card"),
+}
 
 
 @dataclass
@@ -49,10 +57,14 @@ class Reached:
     libraries: dict[str, str]
 
 
-def entry_module(step: Step) -> str:
+def entry(step: Step) -> tuple[str, str | None]:
+    """Module and function of a step's work; of a stage all of its module."""
     if step.stage is not None:
-        return STAGES[step.stage].module
-    return ENTRY[step.name] if step.run is None else step.run.__module__
+        return STAGES[step.stage].module, None
+    if step.name in ENTRY:
+        return ENTRY[step.name]
+    assert step.run is not None
+    return step.run.__module__, step.run.__name__
 
 
 def module_file(module: str) -> Path | None:
@@ -60,9 +72,17 @@ def module_file(module: str) -> Path | None:
     return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
 
 
-def imports(file: Path) -> Iterator[str]:
-    """Every import, also those inside functions; of `from a import b` both a and a.b."""
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+def imports(file: Path, function: str | None) -> Iterator[str]:
+    """Every import, also those inside functions; of `from a import b` both a and a.b.
+
+    With a function, those alone whose names it uses, or what it uses of its module does: a module may hold several steps.
+    """
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    nodes = list(ast.walk(tree)) if function is None else list(used(tree, function))
+    for_types = {id(node) for test in nodes if is_type_checking(test) for node in ast.walk(test)}
+    for node in nodes:
+        if id(node) in for_types:
+            continue
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -71,16 +91,49 @@ def imports(file: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def reach(module: str) -> Reached:
+def is_type_checking(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
+def used(tree: ast.Module, function: str) -> Iterator[ast.AST]:
+    """The nodes of a function and of all at the top of its module that it uses, by name and transitively."""
+    tops: dict[str, list[ast.stmt]] = {}
+    for top in tree.body:
+        for name in bound_names(top):
+            tops.setdefault(name, []).append(top)
+    todo, seen = [function], {function}
+    assert function in tops, f"no {function} at the top of its module"
+    while todo:
+        for top in tops.get(todo.pop(), []):
+            for node in ast.walk(top):
+                yield node
+                if isinstance(node, ast.Name) and node.id not in seen:
+                    seen.add(node.id)
+                    todo.append(node.id)
+
+
+def bound_names(top: ast.stmt) -> list[str]:
+    if isinstance(top, ast.Import | ast.ImportFrom):
+        return [(alias.asname or alias.name).split(".")[0] for alias in top.names]
+    if isinstance(top, ast.FunctionDef | ast.ClassDef):
+        return [top.name]
+    targets = top.targets if isinstance(top, ast.Assign) else [top.target] if isinstance(top, ast.AnnAssign) else []
+    return [node.id for target in targets for node in ast.walk(target) if isinstance(node, ast.Name)]
+
+
+def reach(step: Step) -> Reached:
     reached = Reached(files={}, libraries={})
-    todo = [(module, module)]
+    first, function = entry(step)
+    todo = [(first, first)]
     while todo:
         name, way = todo.pop(0)
         file = module_file(name)
-        if file is None or (path := file.relative_to(ROOT).as_posix()) in reached.files or path in APART:
+        if file is None or (path := file.relative_to(ROOT).as_posix()) in reached.files:
+            continue
+        if path in APART and name != first:
             continue
         reached.files[path] = way
-        for imported in imports(file):
+        for imported in imports(file, function if name == first else None):
             package = imported.split(".")[0]
             if package in ("training", "assets"):
                 todo.append((imported, f"{way} → {imported}"))
@@ -95,7 +148,7 @@ def plain(name: str) -> str:
 
 @pytest.mark.parametrize("step", CHAIN, ids=lambda step: step.name)
 def test_every_module_that_a_step_reaches_is_in_its_sources(step: Step) -> None:
-    files = {path: way for path, way in reach(entry_module(step)).files.items() if not path.endswith("__init__.py")}
+    files = {path: way for path, way in reach(step).files.items() if not path.endswith("__init__.py")}
     assert files, f"{step.name}: nothing was followed"
     left_out = {p: way for p, way in files.items() if not any(p == s or p.startswith(f"{s}/") for s in step.sources)}
     assert not left_out, f"{step.name}: in none of its sources, yet reached by its work: {left_out}"
@@ -105,7 +158,7 @@ def test_every_module_that_a_step_reaches_is_in_its_sources(step: Step) -> None:
 def test_every_library_that_a_step_imports_is_in_its_key(step: Step) -> None:
     distributions = packages_distributions()
     named = {plain(library) for library in step.libraries}
-    for package, file in reach(entry_module(step)).libraries.items():
+    for package, file in reach(step).libraries.items():
         if package not in LIBRARIES_APART:
             possible = {plain(name) for name in distributions.get(package, [package])}
             assert possible & named, f"{step.name}: {file} imports {package}, whose version is not in its key"
@@ -154,7 +207,9 @@ def test_an_edited_readme_or_config_changes_no_key(tree: Path) -> None:
         ("training/base_model/random_model.py", {"base_model"}),
         ("training/generation/rollouts.py", {"policy", "base_rollouts", "policy_rollouts"}),
         ("training/benchmark/policy_stage.py", {"reward_model_benchmark", "policy_benchmark"}),
-        ("assets/reports/report.css", {"report"}),
+        ("assets/reports/report.css", {"report", "data_card"}),
+        ("assets/instructions/difficulty_local.py", {"difficulty", "data_card"}),
+        ("assets/instructions/clusters.py", {"deduplicate"}),
         ("assets/checks/suites.py", {"contracts"}),
         ("dbt_project/models/marts/criteria.sql", {"warehouse"}),
     ],

@@ -71,7 +71,7 @@ def test_a_folder_without_a_usable_file_is_one_line_too(tmp_path: Path, capsys: 
     assert main(["run", "--source", f"kqa={tmp_path / 'empty'}", "--home", str(tmp_path / "home")]) == 1
     said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("promedical: ") or "Traceback" in line]
     assert len(said) == 1
-    assert said[0].startswith(f"promedical: ingest: source kqa: {tmp_path / 'empty'} holds no usable ")
+    assert said[0].startswith(f"promedical: source kqa: {tmp_path / 'empty'} holds no file that kqa reads")
 
 
 def test_an_error_that_nobody_foresaw_keeps_its_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,20 +5,22 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter, defaultdict
+from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import pytest
 
 from assets.corpus.guards import condition_texts, ngrams, overlap_auc
 from assets.corpus.schema import CATEGORIES, Condition, load_conditions, load_shared
-from assets.instructions.config import SplitConfig
-from assets.instructions.ingest import RawTables, ingest, split_rows
-from assets.instructions.sources.registry import parse_sources
+from assets.instructions.sources.registry import parse_source
 from assets.responses.compose import Generated, compose_responses
 from assets.responses.config import ComposeConfig
 from training.benchmark.metrics import auc
 from training.records import Criterion
 from training.rubric_score import lexicographic_order, score_response
+
+Tables = dict[str, list[dict[str, Any]]]
 
 
 @pytest.fixture(scope="module")
@@ -27,18 +29,26 @@ def conditions() -> list[Condition]:
 
 
 @pytest.fixture(scope="module")
-def tables() -> RawTables:
-    return ingest(parse_sources(["corpus"]))
+def tables() -> Tables:
+    """The corpus's records as rows; its conditions are its clusters, and every one has a split."""
+    (records,) = parse_source("corpus").read()
+    splits = [{"instruction_id": i.instruction_id, "cluster_id": i.cluster_key, "split": i.split} for i in records.instructions]
+    assert all(row["cluster_id"] and row["split"] for row in splits)
+    return {
+        "splits": splits,
+        "raw_criteria": [asdict(row) for row in records.criteria],
+        "fragments": [asdict(row) for row in records.fragments],
+        "raw_quarantine": [asdict(row) for row in records.quarantined],
+    }
 
 
 @pytest.fixture(scope="module")
-def composed(tables: RawTables) -> Generated:
-    splits = split_rows(tables.tables["instruction_pins"], config=SplitConfig())
-    return compose_responses(splits, tables.tables["raw_criteria"], tables.tables["fragments"], config=ComposeConfig())
+def composed(tables: Tables) -> Generated:
+    return compose_responses(tables["splits"], tables["raw_criteria"], tables["fragments"], config=ComposeConfig())
 
 
-def test_nothing_of_the_corpus_is_quarantined(tables: RawTables) -> None:
-    assert tables.tables["raw_quarantine"] == []
+def test_nothing_of_the_corpus_is_quarantined(tables: Tables) -> None:
+    assert tables["raw_quarantine"] == []
 
 
 def test_breadth(conditions: list[Condition]) -> None:
@@ -57,9 +67,7 @@ def test_enough_rubrics_with_four_bonuses(conditions: list[Condition]) -> None:
     assert sum(len(i.bonus) == 4 for condition in conditions for i in condition.instructions) >= 24
 
 
-def test_benchmark_and_training_share_no_eight_words(
-    conditions: list[Condition], tables: RawTables, composed: Generated
-) -> None:
+def test_benchmark_and_training_share_no_eight_words(conditions: list[Condition], tables: Tables, composed: Generated) -> None:
     """Of texts that a split can show: instructions, criteria, fragments of conditions and shared ones, composed responses."""
     shared = load_shared().values()
     # A shared criterion's text is the same requirement wherever it stands: the only wording both sides may see.
@@ -73,7 +81,7 @@ def test_benchmark_and_training_share_no_eight_words(
         for paraphrases in (criterion.met, criterion.missed):
             held_out |= ngrams(paraphrases[-1])
             training |= set().union(*(ngrams(text) for text in paraphrases[:-1]))
-    split_of = {row["instruction_id"]: row["split"] for row in tables.tables["instruction_pins"]}
+    split_of = {row["instruction_id"]: row["split"] for row in tables["splits"]}
     for response in composed.responses:
         side = held_out if split_of[response["instruction_id"]] == "benchmark" else training
         side |= ngrams(response["text"])
@@ -87,7 +95,7 @@ def test_overlap_with_the_criterion_does_not_tell(conditions: list[Condition]) -
 
 
 @pytest.mark.parametrize("tiers", [("main", "bonus"), ("veto",)])
-def test_length_and_position_do_not_tell(tables: RawTables, composed: Generated, tiers: tuple[str, ...]) -> None:
+def test_length_and_position_do_not_tell(tables: Tables, composed: Generated, tiers: tuple[str, ...]) -> None:
     features, met, groups = _fragment_features(tables, composed, tiers)
     scores = _cross_validated_scores(features, met, groups)
     assert auc(met.tolist(), scores.tolist()) <= 0.55
@@ -96,14 +104,14 @@ def test_length_and_position_do_not_tell(tables: RawTables, composed: Generated,
     assert balanced <= 0.55
 
 
-def test_the_length_probe_can_find_a_leak(tables: RawTables, composed: Generated) -> None:
+def test_the_length_probe_can_find_a_leak(tables: Tables, composed: Generated) -> None:
     """The classifier of the test above does find a difference of ten characters."""
     features, met, groups = _fragment_features(tables, composed, ("main", "bonus"))
     features[met, 0] += 10
     assert auc(met.tolist(), _cross_validated_scores(features, met, groups).tolist()) > 0.6
 
 
-def test_a_longer_response_is_not_better(tables: RawTables, composed: Generated) -> None:
+def test_a_longer_response_is_not_better(tables: Tables, composed: Generated) -> None:
     better, difference = [], []
     for _, order, first, second in _ordered_pairs(tables, composed):
         if order.better in ("first", "second"):
@@ -112,7 +120,7 @@ def test_a_longer_response_is_not_better(tables: RawTables, composed: Generated)
     assert abs(auc(better, difference) - 0.5) <= 0.05
 
 
-def test_discordant_preferences_and_all_deciding_tiers(tables: RawTables, composed: Generated) -> None:
+def test_discordant_preferences_and_all_deciding_tiers(tables: Tables, composed: Generated) -> None:
     discordant, total, decided = 0, 0, Counter()
     for verdicts, order, *_ in _ordered_pairs(tables, composed):
         decided[order.decided_by] += 1
@@ -125,9 +133,9 @@ def test_discordant_preferences_and_all_deciding_tiers(tables: RawTables, compos
         assert decided[tier] / decided.total() >= share, decided
 
 
-def _ordered_pairs(tables: RawTables, composed: Generated):
+def _ordered_pairs(tables: Tables, composed: Generated):
     rubrics = defaultdict(list)
-    for row in tables.tables["raw_criteria"]:
+    for row in tables["raw_criteria"]:
         rubrics[row["instruction_id"]].append(
             Criterion(criterion_id=row["criterion_id"], tier=row["tier"], text=row["text"], weight=row["weight"])
         )
@@ -143,11 +151,11 @@ def _ordered_pairs(tables: RawTables, composed: Generated):
             yield list(zip(one, other, strict=True)), order, first, second
 
 
-def _fragment_features(tables: RawTables, composed: Generated, tiers: tuple[str, ...]):
+def _fragment_features(tables: Tables, composed: Generated, tiers: tuple[str, ...]):
     """Length and relative position of every judged fragment, whether it is met, and its condition."""
-    tier = {row["criterion_id"]: row["tier"] for row in tables.tables["raw_criteria"]}
+    tier = {row["criterion_id"]: row["tier"] for row in tables["raw_criteria"]}
     responses = {row["response_id"]: row for row in composed.responses}
-    cluster = {row["instruction_id"]: row["cluster_id"] for row in tables.tables["instruction_pins"]}
+    cluster = {row["instruction_id"]: row["cluster_id"] for row in tables["splits"]}
     rows, met, groups = [], [], []
     for verdict in composed.verdicts:
         if verdict["evidence"] is None or tier[verdict["criterion_id"]] not in tiers:

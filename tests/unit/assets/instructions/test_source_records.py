@@ -172,10 +172,10 @@ def test_row_groups_do_not_depend_on_the_batches(tmp_path: Path, monkeypatch: py
     import pyarrow.parquet as pq
 
     monkeypatch.setattr("assets.instructions.tables.ROW_GROUP", 10)
-    schema = SCHEMAS["instruction_splits"]
+    schema = SCHEMAS["annotations"]
     rows = pa.table({name: [f"{name}{i}" for i in range(25)] for name in schema.names}, schema=schema)
     for name, size in (("one", 3), ("two", 25)):
-        with TableWriter("instruction_splits", tmp_path / name) as writer:
+        with TableWriter("annotations", tmp_path / name) as writer:
             for start in range(0, 25, size):
                 writer.add(rows.slice(start, size))
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()

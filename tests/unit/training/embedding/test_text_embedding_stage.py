@@ -26,7 +26,12 @@ def test_alone_and_twice_it_publishes_the_same_digest(tmp_path: Path, capsys: py
     for name in ("one", "two"):
         assert started_alone(tmp_path / name) == 0
         folder = Path(capsys.readouterr().out.strip())
-        assert {path.name for path in folder.iterdir()} == {"config.json", "vectors.safetensors", "manifest.json"}
+        assert {path.name for path in folder.iterdir()} == {
+            "config.json",
+            "vectors.safetensors",
+            "made_from.json",
+            "manifest.json",
+        }
         digests.append(folder.name)
     assert digests[0] == digests[1]
 

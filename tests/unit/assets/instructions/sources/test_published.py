@@ -130,8 +130,8 @@ def test_medquad_from_a_tree_and_from_an_archive(tmp_path: Path) -> None:
     for place in (tmp_path / "tree", tmp_path / "set.tar.gz"):
         found = read("medquad", place)
         assert [(i.text, i.source_label) for i in found.instructions] == [
-            ("How is gout treated?", "NIDDK/Disorders"),
-            ("What is gout?", "NIDDK/Disorders"),
+            ("How is gout treated?", "NIDDK/Disorders/treatment/Gout"),
+            ("What is gout?", "NIDDK/Disorders/unknown/Gout"),
         ]
         assert [r.text for r in found.responses] == ["Rest."]
         assert [reason for _, reason in refused(found)] == ["empty_text", "missing_column", "bad_xml"]

@@ -10,12 +10,14 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help demo test ui lint clean
+.PHONY: help demo test ui docs lint clean bench-data bench-curation bench-dedup bench-marts
 
 help:
 	@echo "make demo   raw instructions to report on the embedded corpus (Gemma-3-270M, two cores, no network)"
 	@echo "make test   linters, type checker and every test"
 	@echo "make ui     Dagster UI on 127.0.0.1:3000, with the history of your runs"
+	@echo "make docs   the warehouse's tables and columns, on 127.0.0.1:8080"
+	@echo "make bench-data   823,703 instructions from raw files to marts, with limits and peers (about half an hour)"
 
 $(VENV)/made: 
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "promedical needs Python 3.11 or newer; set PYTHON=python3.11 (found %s)" % sys.version.split()[0])'
@@ -30,11 +32,35 @@ $(VENV)/dev: $(VENV)/made pyproject.toml constraints.txt
 	$(BIN)/python -m pip install -q $(PIP_FLAGS) -c constraints.txt -e ".[local,dev]"
 	touch $(VENV)/local $@
 
+$(VENV)/bench: $(VENV)/dev
+	$(BIN)/python -m pip install -q $(PIP_FLAGS) -c constraints.txt -e ".[bench]"
+	touch $@
+
 demo: $(VENV)/local
 	$(BIN)/promedical run --profile local
 
 ui: $(VENV)/local
 	$(BIN)/promedical ui
+
+DBT_DOCS = PROMEDICAL_WAREHOUSE=$(CURDIR)/.promedical/warehouse/promedical.duckdb \
+	PROMEDICAL_RAW=$(CURDIR)/.promedical/warehouse/raw $(BIN)/dbt docs
+
+docs: $(VENV)/local
+	@test -f .promedical/warehouse/promedical.duckdb || { echo "no warehouse yet: run make demo first"; exit 1; }
+	$(DBT_DOCS) generate --project-dir dbt_project --profiles-dir dbt_project
+	$(DBT_DOCS) serve --project-dir dbt_project --profiles-dir dbt_project --host 127.0.0.1 --port 8080 --no-browser
+
+# Each prints a table with its limits, and goes on to the next if one does not hold: make -k bench-data.
+bench-data: bench-curation bench-marts bench-dedup
+
+bench-curation: $(VENV)/bench
+	$(BIN)/python -m tests.benchmarks.bench_curation
+
+bench-marts: $(VENV)/bench
+	$(BIN)/python tests/benchmarks/bench_marts.py
+
+bench-dedup: $(VENV)/bench
+	$(BIN)/python -m tests.benchmarks.bench_dedup 205925 --systems ours semhash --repeat 1
 
 lint: $(VENV)/dev
 	$(BIN)/ruff format --check .

@@ -207,16 +207,20 @@ def perform_step(
     with clear_failures():
         config = step.config(settings)
         refs = input_refs(context.instance, step, config)
-        key = step.key(config, refs)
+        past = current_ref(context.instance, step.past) if step.past else None
+        key = step.key(config, refs, past)
         reused = store.recall(key) is not None
         if not reused:
             if step.stage is not None:
                 compute.run(context, _launch_spec(step, settings, config, refs, key, context.run_id))
             else:
-                _run_here(context, step, settings, store, config, refs, key)
+                _run_here(context, step, settings, store, config, refs, past, key)
         artifacts = store.recall(key)
         if artifacts is None:
             raise dg.Failure(f"{step.name}: ended without publishing {', '.join(step.outputs)}")
+        if step.past:
+            # What was decided stands from now on, and on it the same would be decided again.
+            store.remember_as(key, step.key(config, refs, artifacts[step.past]))
         return {name: store.making(key, ref) for name, ref in artifacts.items()}, reused
 
 
@@ -243,6 +247,7 @@ def _run_here(
     store: Store,
     config: dict[str, Any],
     refs: dict[str, ArtifactRef],
+    past: ArtifactRef | None,
     key: str,
 ) -> None:
     assert step.run is not None
@@ -257,7 +262,7 @@ def _run_here(
             inputs={role: _input(store, ref, step.reads.get(role), folder / "inputs" / role) for role, ref in refs.items()},
             outputs=outputs,
             refs=refs,
-            previous=_previous(context.instance, step, store),
+            previous=store.fetch(past) if past else None,
             prepared={partition: store.fetch(ref) for partition, ref in prepared.items()},
         )
         metadata = step.run(work)
@@ -267,6 +272,7 @@ def _run_here(
                 folder=output,
                 skip_key=key,
                 inputs={role: str(ref) for role, ref in refs.items()}
+                | ({"its past": str(past)} if past else {})
                 | {f"{step.prepares}/{partition}": str(ref) for partition, ref in prepared.items()},
                 config=config,
                 code_version=source_hash(step.sources),
@@ -287,11 +293,6 @@ def _input(store: Store, ref: ArtifactRef, files: tuple[str, ...] | None, copies
         (copies / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(artifact / name, copies / name)
     return copies
-
-
-def _previous(instance: dg.DagsterInstance, step: Step, store: Store) -> dict[str, Path]:
-    before = {name: current_ref(instance, name) for name in step.outputs} if step.uses_previous else {}
-    return {name: store.fetch(ref) for name, ref in before.items() if ref is not None and store.has(ref)}
 
 
 def _prepare(

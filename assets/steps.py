@@ -43,8 +43,8 @@ class Settings:
 class StepRun:
     """What a step's function gets: exact input folders by role, one empty folder per output, its resolved config.
 
-    `previous` holds the folders that its outputs stood for before, where there are any and the step says that it uses them;
-    `prepared` those of the artifacts that its `prepare` made or found, by partition.
+    `previous` is the folder that the step's `past` stood for before, None the first time or for a step without one; `prepared`
+    those of the artifacts that its `prepare` made or found, by partition.
     """
 
     settings: Settings
@@ -52,7 +52,7 @@ class StepRun:
     inputs: Mapping[str, Path]
     outputs: Mapping[str, Path]
     refs: Mapping[str, ArtifactRef]
-    previous: Mapping[str, Path]
+    previous: Path | None
     prepared: Mapping[str, Path] = field(default_factory=dict)
 
 
@@ -79,7 +79,8 @@ class Step:
         check_name: name of the check on each of them.
         used: the roles that count under a config; all by default.
         reads: role → the files of that input the work reads, where it does not need all: it gets copies of these alone.
-        uses_previous: whether the work looks at what its outputs stood for before.
+        past: the output that carries on what earlier work decided: the work reads what it stood for as `previous`, and the skip
+            key names it. Doing the work again on what it has just decided must decide the same.
         seconds: a first estimate of its duration under `local`, until one has been measured.
         descriptions: output → what it is, for the UI.
         kinds: technologies, for the UI.
@@ -101,7 +102,7 @@ class Step:
     check_name: str = ""
     used: Callable[[Mapping[str, Any]], tuple[str, ...]] | None = None
     reads: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    uses_previous: bool = False
+    past: str = ""
     seconds: float = 1.0
     descriptions: Mapping[str, str] = field(default_factory=dict)
     kinds: tuple[str, ...] = ("python",)
@@ -111,11 +112,11 @@ class Step:
         roles = self.used(config) if self.used else tuple(self.inputs)
         return {role: self.inputs[role] for role in roles}
 
-    def key(self, config: Mapping[str, Any], refs: Mapping[str, ArtifactRef]) -> str:
-        """The skip key of this step's work on exactly these inputs."""
+    def key(self, config: Mapping[str, Any], refs: Mapping[str, ArtifactRef], past: ArtifactRef | None = None) -> str:
+        """The skip key of this step's work on exactly these inputs, and on what its `past` stood for."""
         return skip_key(
             step=self.name,
-            inputs={role: str(ref) for role, ref in refs.items()},
+            inputs={role: str(ref) for role, ref in refs.items()} | ({"its past": str(past)} if past else {}),
             config=config,
             sources=self.sources,
             libraries=self.libraries,

@@ -88,7 +88,7 @@ def _examine(
         if ref is None:
             return "depends", unknown
         refs[role] = ref
-    key = step.key(config, refs)
+    key = step.key(config, refs, current_ref(instance, step.past) if step.past else None)
     artifacts = store.recall(key)
     if artifacts is None:
         return "run", unknown

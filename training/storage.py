@@ -156,6 +156,20 @@ class Store:
         """Records which artifacts a skip key made, in one atomic write, once all of them are published under it."""
         self._write_index(skip_key, json.dumps({name: str(ref) for name, ref in sorted(refs.items())}, indent=1))
 
+    def remember_as(self, skip_key: str, also: str) -> None:
+        """Records what a skip key made under another one too, which stands for the same work.
+
+        Raises:
+            StoreError: the first is not known.
+        """
+        refs = self.recall(skip_key)
+        if refs is None:
+            raise StoreError(f"no record of the skip key {skip_key}")
+        for ref in refs.values():
+            made = self.making(skip_key, ref).model_copy(update={"skip_key": also})
+            self._write_index(f"{also}/{ref}", made.model_dump_json(indent=1))
+        self.remember(also, refs)
+
     def recall(self, skip_key: str) -> dict[str, ArtifactRef] | None:
         """The artifacts a skip key made, or None if it is not known, or one of them or the record of its making is gone."""
         path = self._index(skip_key)

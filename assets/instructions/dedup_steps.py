@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -74,24 +74,33 @@ def _deduplicate(run: StepRun) -> dict[str, Metadata]:
 
 
 def _split(run: StepRun) -> dict[str, Metadata]:
+    before = _split_history(run.previous)
     rows = split_table(
         clusters=_table(run.inputs, "instruction_clusters", ["instruction_id", "cluster_id"]),
         pins=_table(run.inputs, "instruction_pins", ["instruction_id", "split"]),
         config=SplitConfig(**run.config),
-        previous=_previous_splits(run),
+        previous=before,
     )
     pq.write_table(rows, run.outputs["instruction_splits"] / "instruction_splits.parquet", compression="zstd")
+    # What is not among the sources now keeps its split for when it comes back.
+    history = before | dict(_split_pairs(rows))
+    told = pa.table({"instruction_id": sorted(history), "split": [history[key] for key in sorted(history)]})
+    pq.write_table(told, run.outputs["split_history"] / "split_history.parquet", compression="zstd")
     counts = Counter(rows.column("split").to_pylist())
-    return {"instruction_splits": {f"split {split}": number for split, number in sorted(counts.items())}}
+    return {
+        "instruction_splits": {f"split {split}": number for split, number in sorted(counts.items())},
+        "split_history": {"rows": len(history), "not among the sources now": len(history) - rows.num_rows},
+    }
 
 
-def _previous_splits(run: StepRun) -> dict[str, str]:
-    # What stood before the run keeps an instruction where it was; it is no input, since it is what this step makes.
-    folder = run.previous.get("instruction_splits")
+def _split_history(folder: Path | None) -> dict[str, str]:
     if folder is None:
         return {}
-    rows = pq.read_table(folder / "instruction_splits.parquet", columns=["instruction_id", "split"])
-    return dict(zip(rows.column("instruction_id").to_pylist(), rows.column("split").to_pylist(), strict=True))
+    return dict(_split_pairs(pq.read_table(folder / "split_history.parquet")))
+
+
+def _split_pairs(rows: pa.Table) -> Iterator[tuple[str, str]]:
+    return zip(rows.column("instruction_id").to_pylist(), rows.column("split").to_pylist(), strict=True)
 
 
 def check_contamination(inputs: Mapping[str, Path], config: Mapping[str, Any], folder: Path) -> Metadata:
@@ -123,8 +132,7 @@ def check_contamination(inputs: Mapping[str, Path], config: Mapping[str, Any], f
 def _kept_members(inputs: Mapping[str, Path]) -> list[Member]:
     curated = _table(inputs, "curated_instructions", ["instruction_id", "kept"])
     kept = set(curated.filter(curated.column("kept")).column("instruction_id").to_pylist())
-    splits = _table(inputs, "instruction_splits", ["instruction_id", "split"])
-    split_of = dict(zip(splits.column("instruction_id").to_pylist(), splits.column("split").to_pylist(), strict=True))
+    split_of = dict(_split_pairs(_table(inputs, "instruction_splits", ["instruction_id", "split"])))
     rows = _table(inputs, "raw_instructions", ["instruction_id", "text"])
     return [
         Member(instruction_id=key, text=text, split=split_of[key])
@@ -163,7 +171,8 @@ DEDUPLICATE = Step(
 )
 SPLITS = Step(
     name="instruction_splits",
-    outputs=("instruction_splits",),
+    outputs=("instruction_splits", "split_history"),
+    past="split_history",
     inputs={name: name for name in ("instruction_clusters", "instruction_pins")},
     group="curation",
     config=lambda settings: SplitConfig().model_dump(),
@@ -171,7 +180,10 @@ SPLITS = Step(
     sources=(*(f"assets/instructions/{name}.py" for name in ("splits", "config", "dedup_steps")), "training/records.py"),
     libraries=("pyarrow", "numpy"),
     seconds=1,
-    descriptions={"instruction_splits": "The split of every instruction: by cluster, pinned or drawn, sticky over refreshes."},
+    descriptions={
+        "instruction_splits": "The split of every instruction: by cluster, pinned or drawn, sticky over refreshes.",
+        "split_history": "The split of every instruction that any run has seen: what was held out once never trains.",
+    },
     kinds=("python", "parquet"),
 )
 CONTAMINATION = Step(

@@ -35,7 +35,7 @@ TABLE_OF = {
     "source_counts": "source_counts",
 }
 # What the records of a source depend on is in their keys, which the config names.
-_CODE = (*(f"assets/instructions/{name}.py" for name in ("ingest", "steps", "tables")),)
+_CODE = tuple(f"assets/instructions/{name}.py" for name in ("ingest", "steps", "tables"))
 
 
 def source_works(settings: Settings) -> list[SourceWork]:

@@ -11,7 +11,7 @@ import dagster as dg
 import pytest
 
 from assets.instructions.sources.base import SourceError
-from assets.interfaces import Compute, ProjectResource, current_making, step_assets
+from assets.interfaces import Compute, ProjectResource, current_making, current_ref, step_assets
 from assets.steps import Metadata, Step, StepRun
 from orchestration.run import RunFailed, check_made, why
 from training.errors import StageRefusal
@@ -110,21 +110,45 @@ def test_a_step_gets_only_the_files_it_says_it_reads(project: Project) -> None:
     assert "a.txt is not what the manifest says; remove" in why(failed, None)
 
 
-def test_only_a_step_that_says_so_is_given_and_verifies_what_stood_before(project: Project) -> None:
-    seen: list[set[str]] = []
+def test_a_step_with_a_past_reads_what_it_decided_before_and_no_other_verifies_it(project: Project) -> None:
+    seen: list[bool] = []
 
     def look(work: StepRun) -> dict[str, Metadata]:
-        seen.append(set(work.previous))
+        seen.append(work.previous is not None)
         return write("made", "x")(work)
 
     assert project.run(make_step("made", look)).success
     damage(project, "made", "a.txt")
-    refused = project.run(make_step("made", look, config={"b": 1}, uses_previous=True))
+    refused = project.run(make_step("made", look, config={"b": 1}, past="made"))
     assert "a.txt is not what the manifest says" in why(refused, None)
     # No other step is stopped by its own damaged output: making it again mends it.
     assert project.run(make_step("made", look, config={"b": 1})).success
-    assert project.run(make_step("made", look, config={"b": 2}, uses_previous=True)).success
-    assert seen == [set(), set(), {"made"}]
+    assert project.run(make_step("made", look, config={"b": 2}, past="made")).success
+    assert seen == [False, False, True]
+
+
+def test_what_was_decided_is_not_decided_again_until_the_past_changes(project: Project) -> None:
+    done: list[str] = []
+
+    def append(letter: str) -> Callable[[StepRun], dict[str, Metadata]]:
+        def work(run: StepRun) -> dict[str, Metadata]:
+            before = (run.previous / "a.txt").read_text() if run.previous else ""
+            done.append(letter)
+            return write("made", before if letter in before else before + letter)(run)
+
+        return work
+
+    first = make_step("made", append("a"), config={"source": "a"}, past="made")
+    second = make_step("made", append("b"), config={"source": "b"}, past="made")
+    for step in (first, first, second, second):
+        assert project.run(step).success
+    assert done == ["a", "b"]
+    # The first choice again: what came between is not forgotten, so it is no repetition.
+    assert project.run(first).success
+    assert done == ["a", "b", "a"]
+    ref = current_ref(project.instance, "made")
+    assert ref is not None
+    assert (project.store.fetch(ref) / "a.txt").read_text() == "ab"
 
 
 @pytest.mark.parametrize("error", [SourceError("source kqa: nothing there"), StageRefusal("no pair")])

@@ -71,7 +71,7 @@ def run(step: Step, folder: Path, config: Path | None = None) -> dict[str, Any]:
     for path in outputs.values():
         path.mkdir()
     assert step.run is not None
-    made = step.run(StepRun(settings=settings, config=values, inputs=inputs, outputs=outputs, refs={}, previous={}))
+    made = step.run(StepRun(settings=settings, config=values, inputs=inputs, outputs=outputs, refs={}, previous=None))
     (output,) = step.outputs
     return made[output]
 

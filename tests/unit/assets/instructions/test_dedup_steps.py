@@ -33,19 +33,20 @@ def written(folder: Path, name: str, table: pa.Table) -> Path:
     return folder
 
 
-def performed(step: Step, inputs: dict[str, Path], home: Path, previous: dict[str, Path] | None = None) -> tuple[Path, dict]:
+def performed(step: Step, inputs: dict[str, Path], home: Path, previous: Path | None = None) -> tuple[Path, dict]:
     assert step.run is not None
-    output = home / step.outputs[0]
-    output.mkdir(parents=True)
+    outputs = {name: home / name for name in step.outputs}
+    for folder in outputs.values():
+        folder.mkdir(parents=True)
     run = StepRun(
         settings=settings(home),
         config=step.config(settings(home)),
         inputs={role: inputs[asset] for role, asset in step.inputs.items()},
-        outputs={step.outputs[0]: output},
+        outputs=outputs,
         refs={},
-        previous=previous or {},
+        previous=previous,
     )
-    return output, step.run(run)[step.outputs[0]]
+    return outputs[step.outputs[0]], step.run(run)[step.outputs[0]]
 
 
 @pytest.fixture
@@ -79,11 +80,16 @@ def test_from_raw_instructions_to_splits(raw: dict[str, Path], tmp_path: Path) -
     # Sticky: what stood before decides for what no source pins.
     before = written(
         tmp_path / "before",
-        "instruction_splits",
-        pa.table({"instruction_id": ["c"], "cluster_id": ["x"], "split": ["validation"]}),
+        "split_history",
+        pa.table({"instruction_id": ["c", "gone"], "split": ["validation", "benchmark"]}),
     )
-    again, _ = performed(SPLITS, inputs, tmp_path / "three", {"instruction_splits": before})
+    again, _ = performed(SPLITS, inputs, tmp_path / "three", before)
     assert pq.read_table(again / "instruction_splits.parquet").to_pylist()[2]["split"] == "validation"
+    history = {
+        r["instruction_id"]: r["split"]
+        for r in pq.read_table(again.parent / "split_history" / "split_history.parquet").to_pylist()
+    }
+    assert history == {"a": "external", "b": "external", "c": "validation", "gone": "benchmark"}
 
 
 def test_configs_say_which_sources_bring_rubrics(tmp_path: Path) -> None:

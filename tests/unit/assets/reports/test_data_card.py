@@ -256,7 +256,7 @@ def run_of(step: Step, tables: dict[str, Path], folder: Path) -> StepRun:
     refs = {role: ArtifactRef(name=asset, digest=f"{len(role):064x}") for role, asset in step.inputs.items()}
     inputs = {role: folder / asset for role, asset in step.inputs.items()}
     outputs = {"data_card": folder / "data_card"}
-    return StepRun(settings=settings, config=step.config(settings), inputs=inputs, outputs=outputs, refs=refs, previous={})
+    return StepRun(settings=settings, config=step.config(settings), inputs=inputs, outputs=outputs, refs=refs, previous=None)
 
 
 def test_the_step_tells_what_the_check_found_on_these_very_instructions(tables: dict[str, Path], tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from training.benchmark import bootstrap
+from training.benchmark.bootstrap import above_zero as is_above_zero
 
 Metrics = Mapping[str, Any]
 Row = Mapping[str, Any]
@@ -88,7 +88,7 @@ def cell(row: Row | None, *, signed: bool = False) -> Cell:
 
 def above_zero(row: Row | None) -> bool:
     """Whether a difference may be called one: its interval lies above 0 and its p is below 0.05 after Holm's correction."""
-    return row is not None and bootstrap.above_zero(row["low"], row["p_holm"])
+    return row is not None and is_above_zero(row["low"], row["p_holm"])
 
 
 def not_identified(metrics: Metrics, *, system: str, section: str, tier: str, metric: str) -> bool:

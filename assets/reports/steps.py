@@ -66,7 +66,12 @@ REPORT = Step(
     group="reports",
     config=_config,
     run=_report,
-    sources=("assets/reports", "training/benchmark/agreement.py", "training/benchmark/bootstrap.py"),
+    sources=(
+        "assets/reports",
+        "training/benchmark/agreement.py",
+        "training/benchmark/bootstrap.py",
+        "training/records.py",
+    ),
     libraries=("matplotlib", "jinja2"),
     seconds=8,
     descriptions={

@@ -87,7 +87,6 @@ REWARD_MODEL_BENCHMARK = stage_step(
     inputs={
         "snapshot": "benchmark_snapshot",
         "training_snapshot": "reward_model_snapshot",
-        "panel_snapshot": "panel_snapshot",
         "reward_model": "reward_model",
         "panel_reward_model": "panel_reward_model",
     },

@@ -313,7 +313,7 @@ def test_the_stages_from_artifacts_to_responses(base_model, tmp_path, monkeypatc
     }
     card = (output / "README.md").read_text()
     assert f"- base_model: `base_model@{base.name}`" in card
-    assert "On bonus and veto criteria they are not identified" in card
+    assert "On bonus, veto criteria they are not identified" in card
     # Twelve tokens cut nearly every completion of a random model; they are scored all the same.
     assert metadata["mean_cut_rate"] > 0.5 and metadata["excluded"] == 0
 

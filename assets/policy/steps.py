@@ -37,7 +37,6 @@ POLICY_BENCHMARK = stage_step(
     "policy_benchmark",
     inputs={
         "snapshot": "benchmark_snapshot",
-        "prompts": "policy_prompts",
         "base_rollouts": "base_rollouts",
         "policy_rollouts": "policy_rollouts",
         "reward_model": "reward_model",

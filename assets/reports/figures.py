@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from training.benchmark import bootstrap
+from training.benchmark.bootstrap import above_zero as is_above_zero
 
 Metrics = Mapping[str, Any]
 Row = Mapping[str, Any]
@@ -88,7 +88,7 @@ def cell(row: Row | None, *, signed: bool = False) -> Cell:
 
 def above_zero(row: Row | None) -> bool:
     """Whether a difference may be called one: its interval lies above 0 and its p is below 0.05 after Holm's correction."""
-    return row is not None and bootstrap.above_zero(row["low"], row["p_holm"])
+    return row is not None and is_above_zero(row["low"], row["p_holm"])
 
 
 def not_identified(metrics: Metrics, *, system: str, section: str, tier: str, metric: str) -> bool:
@@ -107,6 +107,15 @@ def not_identified(metrics: Metrics, *, system: str, section: str, tier: str, me
     return metric != "auc" and bool(missing if tier in ("macro", "micro") else missing & {tier})
 
 
+def listed(words: Sequence[str]) -> str:
+    """Words as an enumeration.
+
+    >>> listed(["main"]), listed(["main", "bonus", "veto"])
+    ('main', 'main, bonus and veto')
+    """
+    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
+
+
 def caveats(metrics: Metrics, systems: Sequence[str]) -> list[str]:
     """What is to be known of the systems' verdicts before any accuracy is read, a sentence each; none if all is well."""
     said = []
@@ -114,11 +123,11 @@ def caveats(metrics: Metrics, systems: Sequence[str]) -> list[str]:
         name = SYSTEM_NAMES[system]
         if tiers := metrics["not_identified"].get(system):
             said.append(
-                f"{name}: no verdict on {' and '.join(tiers)} criteria is identified, since the validation labels that may "
+                f"{name}: no verdict on {listed(tiers)} criteria is identified, since the validation labels that may "
                 "calibrate (assumed ones may not) are all of one class."
             )
         if tiers := metrics["uninformative"].get(system):
-            said.append(f"{name}: on {' and '.join(tiers)} criteria its calibration is flat, so that it {SAME}.")
+            said.append(f"{name}: on {listed(tiers)} criteria its calibration is flat, so that it {SAME}.")
     return said
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
-from assets.reports.figures import SAME, SYSTEM_NAMES, TIER_OF_SCORE, Cell, Metrics, Row, cell, find_row, not_identified
+from assets.reports.figures import SAME, SYSTEM_NAMES, TIER_OF_SCORE, Cell, Metrics, Row, cell, find_row, listed, not_identified
 from training.records import SPLITS, TIERS, JudgeKind
 
 TIER_NAMES = {"main": "Main", "bonus": "Bonus", "veto": "Veto", "macro": "Macro", "micro": "Micro"}
@@ -198,7 +198,7 @@ def held_out_tables(metrics: Metrics) -> list[Table]:
     by_threshold = "By thresholds chosen on validation, which holds none of these answers."
     if missing:
         by_threshold += (
-            f" Not identified: for {' and '.join(missing)} criteria validation holds labels of one class only. A physician's "
+            f" Not identified: for {listed(missing)} criteria validation holds labels of one class only. A physician's "
             "own answer is assumed to meet its rubric, which may train a model but not calibrate one: verdicts of people on "
             "validation answers are what is missing. Until then AUC alone compares the systems there."
         )

@@ -70,7 +70,7 @@ REWARD_MODEL = stage_step(
     "reward_model",
     inputs={"snapshot": "reward_model_snapshot", "base_model": "base_model"},
     group="reward_model",
-    seconds=240,
+    seconds=130,
     description="Criterion-conditioned reward model (Geng et al. 2026, section 3), calibrated per tier on validation.",
 )
 PANEL = stage_step(
@@ -78,7 +78,7 @@ PANEL = stage_step(
     "reward_model",
     inputs={"snapshot": "panel_snapshot", "base_model": "base_model"},
     group="reward_model",
-    seconds=150,
+    seconds=80,
     description="A second reward model, of another seed and split, that checks policies trained on the first.",
 )
 REWARD_MODEL_BENCHMARK = stage_step(
@@ -87,7 +87,6 @@ REWARD_MODEL_BENCHMARK = stage_step(
     inputs={
         "snapshot": "benchmark_snapshot",
         "training_snapshot": "reward_model_snapshot",
-        "panel_snapshot": "panel_snapshot",
         "reward_model": "reward_model",
         "panel_reward_model": "panel_reward_model",
     },

@@ -27,8 +27,9 @@ from training.policy.train import train_policy
 from training.policy.trainer import HierarchicalGRPOTrainer
 from training.records import TIERS, Criterion, Instruction, Rubric, content_id
 from training.reward_model.scoring import CALIBRATION, CriterionScore
+from training.seen import read_seen, write_seen
 from training.snapshot import TABLES
-from training.storage import Store, read_manifest
+from training.storage import Store
 
 pytestmark = pytest.mark.slow
 
@@ -278,6 +279,7 @@ def reward_model(folder):
     folder.mkdir()
     fit = {"slope": 1.0, "intercept": 0.0, "threshold": 0.5, "pooled": True, "informative": True, "n_met": 3, "n_unmet": 0}
     tiers = {tier: {**fit, "identified": tier == "main", "ece": None} for tier in TIERS}
+    write_seen(folder, ["c-of-the-reward-model"])
     (folder / CALIBRATION).write_text(json.dumps({"tiers": tiers, "threshold_rule": "half"}))
     return folder
 
@@ -311,7 +313,7 @@ def test_the_stages_from_artifacts_to_responses(base_model, tmp_path, monkeypatc
     }
     card = (output / "README.md").read_text()
     assert f"- base_model: `base_model@{base.name}`" in card
-    assert "On bonus and veto criteria they are not identified" in card
+    assert "On bonus, veto criteria they are not identified" in card
     # Twelve tokens cut nearly every completion of a random model; they are scored all the same.
     assert metadata["mean_cut_rate"] > 0.5 and metadata["excluded"] == 0
 
@@ -323,18 +325,9 @@ def test_the_stages_from_artifacts_to_responses(base_model, tmp_path, monkeypatc
     answers.mkdir()
     sampling = load_config(GenerationConfig, stage="generation", profile="smoke").model_copy(update={"max_instructions": 2})
     benchmark = snapshot(tmp_path / "benchmark", "benchmark")
-    store.publish(
-        name="policy",
-        folder=output,
-        skip_key="k",
-        inputs={"prompts": str(read_manifest(inputs["prompts"]).ref)},
-        config={},
-        code_version="c",
-        metadata=metadata,
-    )
-    policy = next((tmp_path / "store" / "artifacts" / "policy").iterdir())
-    found = generation_stage.run(config=sampling, inputs={"snapshot": benchmark, "policy": policy}, output=answers)
-    assert found["trained_on"] == str(read_manifest(inputs["prompts"]).ref)
+    found = generation_stage.run(config=sampling, inputs={"snapshot": benchmark, "policy": output}, output=answers)
+    # Its prompts' clusters and its reward model's, with the policy and with what it says.
+    assert read_seen(output) == read_seen(answers) == {"c0", "c1", "c2", "c-of-the-reward-model"}
     rows = pq.read_table(answers / "responses.parquet").to_pylist()
     assert found["responses"] == len(rows) == 2
     assert found["finish_stop"] + found["finish_length"] + found["finish_empty"] == 2

@@ -9,6 +9,7 @@ from training.base_model.config import BaseModelConfig
 from training.base_model.pretrained import check_reads_english, load_gguf, load_hub
 from training.base_model.random_model import random_model, train_tokenizer
 from training.errors import StageRefusal
+from training.seen import write_seen
 
 INSTRUCTIONS = "raw_instructions.parquet"
 
@@ -28,6 +29,8 @@ def run(*, config: BaseModelConfig, inputs: dict[str, Path], output: Path) -> di
         model, tokenizer = load_gguf() if config.kind == "gguf" else load_hub(config)
     model.save_pretrained(output)
     tokenizer.save_pretrained(output)
+    # What its makers trained it on is unknown; of this project's clusters its weights have seen none.
+    write_seen(output, ())
     metadata: dict[str, Any] = {
         "model": config.model,
         "license": config.license,

@@ -11,7 +11,7 @@ judge gains by knowing how often each tier is met.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from training.benchmark.comparison import ALL_SOURCES, Difference
@@ -22,21 +22,23 @@ from training.storage import read_manifest
 NOT_VALIDATED = "policy gain not validated"
 
 
-def panel_check(benchmark: Path, panel: Path) -> Difference:
+def panel_check(benchmark: Path, at_hand: Mapping[str, Path]) -> Difference:
     """Macro AUC of the panel model minus that of lexical overlap, as the reward-model benchmark measured it.
 
     Args:
         benchmark: folder of a reward_model_benchmark artifact.
-        panel: folder of the panel reward model that judges now.
+        at_hand: the folders that judge and are measured on now, `snapshot`, `reward_model` and `panel_reward_model`.
 
     Raises:
-        StageRefusal: the benchmark measured another panel model, or did not compare it with lexical overlap.
+        StageRefusal: the benchmark measured another artifact than one of these, or did not compare the panel with lexical
+            overlap.
     """
-    measured = read_manifest(benchmark).inputs.get(PANEL)
-    judging = str(read_manifest(panel).ref)
-    if measured != judging:
-        raise StageRefusal(f"policy_benchmark: reward_model_benchmark measured the panel {measured}, but {judging} judges")
-    rows = json.loads((benchmark / "metrics.json").read_text(encoding="utf-8"))["differences"]
+    metrics = json.loads((benchmark / "metrics.json").read_text(encoding="utf-8"))
+    for name, measured in metrics["measured"].items():
+        given = str(read_manifest(at_hand[name]).ref)
+        if measured != given:
+            raise StageRefusal(f"policy_benchmark: reward_model_benchmark measured the {name} {measured}, but {given} is given")
+    rows = metrics["differences"]
     wanted = ("pointwise", PANEL, LEXICAL, ALL_SOURCES, "macro", "auc")
     for row in rows:
         if tuple(row[key] for key in ("section", "system", "against", "source", "tier", "metric")) == wanted:

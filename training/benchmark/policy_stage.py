@@ -33,13 +33,12 @@ from training.benchmark.figures import Figure, Resampler
 from training.benchmark.panel_check import panel_check, refusal_reason
 from training.benchmark.policy_samples import side_by_side
 from training.benchmark.policy_scores import JudgedRollout, judge_rollouts, read_rollouts
-from training.benchmark.provenance import refuse_other_input, refuse_shared_clusters
 from training.benchmark.systems import PANEL, REWARD_MODEL, pointwise_identified
 from training.contracts import check_snapshot
 from training.errors import StageRefusal
 from training.reward_model.scoring import RewardScorer, read_calibration
+from training.seen import read_seen, refuse_seen
 from training.snapshot import Snapshot, read_snapshot
-from training.storage import read_manifest
 
 STAGE = "policy_benchmark"
 SCORES_SCHEMA = pa.schema(
@@ -85,13 +84,13 @@ def run(*, config: PolicyBenchmarkConfig, inputs: dict[str, Path], output: Path)
     """Compares `policy_rollouts` with `base_rollouts` by both judges, and says whether a gain is validated.
 
     Raises:
-        StageRefusal: a snapshot that may not be used, inputs that do not belong together (see `_refuse_what_was_seen`), or
-            rollouts that do not answer the same instructions.
+        StageRefusal: a snapshot that may not be used, a model or judge that has seen a cluster of it, judges that were measured
+            on another one, or rollouts that do not answer the same instructions.
     """
     check_snapshot(inputs["snapshot"], role="benchmark")
-    check_snapshot(inputs["prompts"], role="policy")
     snapshot = read_snapshot(inputs["snapshot"])
-    _refuse_what_was_seen(inputs, snapshot)
+    for name in ("base_rollouts", "policy_rollouts", REWARD_MODEL, PANEL):
+        refuse_seen(STAGE, name, read_seen(inputs[name]), benchmark=snapshot.instructions)
     rollouts = {name: read_rollouts(inputs[f"{name}_rollouts"], system=name, snapshot=snapshot) for name in ("base", "policy")}
     answered = {name: {r.instruction_id for r in rows} for name, rows in rollouts.items()}
     if answered["base"] != answered["policy"]:
@@ -100,7 +99,7 @@ def run(*, config: PolicyBenchmarkConfig, inputs: dict[str, Path], output: Path)
     for name in (REWARD_MODEL, PANEL):
         if not pointwise_identified(inputs[name]):
             raise StageRefusal(f"{STAGE}: {name} was trained with the pairwise loss alone; its verdicts mean nothing")
-    check = panel_check(inputs["reward_model_benchmark"], inputs[PANEL])
+    check = panel_check(inputs["reward_model_benchmark"], inputs)
     own, panel = (RewardScorer.load(inputs[name], device=config.device) for name in (REWARD_MODEL, PANEL))
     calibrations = {judge: read_calibration(inputs[name]) for judge, name in (("own", REWARD_MODEL), ("panel", PANEL))}
     judged: list[JudgedRollout] = []
@@ -145,21 +144,6 @@ def run(*, config: PolicyBenchmarkConfig, inputs: dict[str, Path], output: Path)
     shown = {f"{f.section}_{f.system}_{f.metric}": f.value for f in table if f.value is not None}
     gains = {f"{d.section}_difference_{d.metric}": d.value for d in compared if d.value is not None}
     return {**metrics["counts"], "policy_gain_validated": reason is None, **shown, **gains}  # type: ignore[dict-item]
-
-
-def _refuse_what_was_seen(inputs: dict[str, Path], snapshot: Snapshot) -> None:
-    """The policy must not have been trained on what it is measured on, and both judges have to be measured on this benchmark.
-
-    Raises:
-        StageRefusal: names what does not belong together.
-    """
-    refuse_shared_clusters(STAGE, training=read_snapshot(inputs["prompts"]), benchmark=snapshot, name="prompts")
-    for name in ("base_rollouts", "policy_rollouts", "reward_model_benchmark"):
-        refuse_other_input(STAGE, inputs[name], role="snapshot", expected=inputs["snapshot"])
-    refuse_other_input(STAGE, inputs["reward_model_benchmark"], role=REWARD_MODEL, expected=inputs[REWARD_MODEL])
-    prompts, seen = str(read_manifest(inputs["prompts"]).ref), read_manifest(inputs["policy_rollouts"]).metadata["trained_on"]
-    if seen != prompts:
-        raise StageRefusal(f"{STAGE}: the policy behind policy_rollouts was trained on {seen}, but {prompts} is given here")
 
 
 def policy_figures(

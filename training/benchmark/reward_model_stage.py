@@ -2,13 +2,13 @@
 
 What belongs here: reading, scoring, writing. It writes
 
-- metrics.json: {"schema": 1, "counts": {instructions, clusters, available_instructions, verdicts, criterion_pairs,
-  overall_pairs, excluded_assumed: assumed verdicts on the instructions measured}, "judge_kinds": {kind: verdicts}, "systems":
-  [names], "figures": [row, …], "differences": [row, …], "reliability": {system: {"tiers", "error", "bins"}}, "majority_met":
-  {tier: share}, "lexical_thresholds": {tier: threshold, null for "never met"; absent without both classes},
-  "pointwise_identified": {system: bool}, "not_identified": {system: [tiers without verdicts]}, "uninformative": {system: [tiers
-  in which it says the same to every answer]}, "bootstrap": {samples, seed, level}}. Rows are described in `figures.py` and
-  `comparison.py`.
+- metrics.json: {"schema": 1, "measured": {input: artifact}, "counts": {instructions, clusters, available_instructions,
+  verdicts, criterion_pairs, overall_pairs, excluded_assumed: assumed verdicts on the instructions measured}, "judge_kinds":
+  {kind: verdicts}, "systems": [names], "figures": [row, …], "differences": [row, …], "reliability": {system: {"tiers",
+  "error", "bins"}}, "majority_met": {tier: share}, "lexical_thresholds": {tier: threshold, null for "never met"; absent
+  without both classes}, "pointwise_identified": {system: bool}, "not_identified": {system: [tiers without verdicts]},
+  "uninformative": {system: [tiers in which it says the same to every answer]}, "bootstrap": {samples, seed, level}}. Rows
+  are described in `figures.py` and `comparison.py`.
 - predictions.parquet: one row per (response, criterion, system), sorted by these three.
 
 Departures from the paper: the baselines, the intervals, and that nothing rests on an `assumed` verdict. A reward model
@@ -36,7 +36,6 @@ from training.benchmark.config import RewardModelBenchmarkConfig
 from training.benchmark.examples import NOT_MEASURED, Examples, choose_instructions, read_examples
 from training.benchmark.figures import Resampler
 from training.benchmark.metrics import calibration_error, reliability
-from training.benchmark.provenance import refuse_other_input, refuse_shared_clusters
 from training.benchmark.systems import (
     PANEL,
     REWARD_MODEL,
@@ -53,7 +52,9 @@ from training.contracts import check_snapshot
 from training.errors import StageRefusal
 from training.records import TIERS
 from training.reward_model.scoring import RewardScorer, read_calibration
+from training.seen import clusters_of, read_seen, refuse_seen
 from training.snapshot import Snapshot, read_snapshot
+from training.storage import read_manifest
 
 STAGE = "reward_model_benchmark"
 PREDICTIONS_SCHEMA = pa.schema(
@@ -75,20 +76,16 @@ PREDICTIONS_SCHEMA = pa.schema(
 def run(*, config: RewardModelBenchmarkConfig, inputs: dict[str, Path], output: Path) -> dict[str, Any]:
     """Measures `reward_model` and `panel_reward_model` on `snapshot`.
 
-    The baselines learn from `training_snapshot`; it and `panel_snapshot` have to be what the two models learned from.
+    The baselines learn from `training_snapshot`, which has to be what the reward model learned from.
 
     Raises:
-        StageRefusal: a snapshot that may not be used, a model that learned from another one, a cluster that was both learned
-            from and is measured on, or no labelled example.
+        StageRefusal: a snapshot that may not be used, a model that has seen a cluster it would be measured on, a reward model
+            that learned from other clusters than those of `training_snapshot`, or no labelled example.
     """
     check_snapshot(inputs["snapshot"], role="benchmark")
     check_snapshot(inputs["training_snapshot"], role="reward_model")
-    check_snapshot(inputs["panel_snapshot"], role="panel")
     snapshot, training = read_snapshot(inputs["snapshot"]), read_snapshot(inputs["training_snapshot"])
-    seen = {"training_snapshot": training, "panel_snapshot": read_snapshot(inputs["panel_snapshot"])}
-    for model, name in ((REWARD_MODEL, "training_snapshot"), (PANEL, "panel_snapshot")):
-        refuse_other_input(STAGE, inputs[model], role="snapshot", expected=inputs[name])
-        refuse_shared_clusters(STAGE, training=seen[name], benchmark=snapshot, name=name)
+    _refuse_what_was_seen(inputs, snapshot, training)
     instructions = choose_instructions(snapshot, config.max_responses)
     chosen = {i.instruction_id for i in instructions}
     examples = read_examples(snapshot, chosen)
@@ -120,6 +117,8 @@ def run(*, config: RewardModelBenchmarkConfig, inputs: dict[str, Path], output: 
     table = figures(examples, found, resampler)
     metrics = {
         "schema": 1,
+        # Here and not in the manifest alone: an artifact that is made twice keeps the manifest of the first making.
+        "measured": {name: str(read_manifest(inputs[name]).ref) for name in ("snapshot", REWARD_MODEL, PANEL)},
         "counts": {
             "instructions": len(instructions),
             "available_instructions": len(snapshot.instructions),
@@ -157,6 +156,18 @@ def run(*, config: RewardModelBenchmarkConfig, inputs: dict[str, Path], output: 
         and row.value is not None
     }
     return {**metrics["counts"], **scalars}  # type: ignore[dict-item]
+
+
+def _refuse_what_was_seen(inputs: dict[str, Path], snapshot: Snapshot, training: Snapshot) -> None:
+    seen, learned = {name: read_seen(inputs[name]) for name in (REWARD_MODEL, PANEL)}, clusters_of(training.instructions)
+    for name, clusters in {**seen, "training_snapshot": learned}.items():
+        refuse_seen(STAGE, name, clusters, benchmark=snapshot.instructions)
+    apart = sorted(seen[REWARD_MODEL] ^ learned)
+    if apart:
+        raise StageRefusal(
+            f"{STAGE}: reward_model learned from another snapshot than training_snapshot: {len(apart)} clusters are in one of "
+            f"them alone, such as {apart[0]}"
+        )
 
 
 def _reliability(system: System, examples: Examples) -> dict[str, Any]:

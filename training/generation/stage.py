@@ -20,8 +20,8 @@ from training.generation.model import load_policy
 from training.generation.refusal import is_refusal
 from training.generation.rollouts import generate_rollouts
 from training.records import content_id
+from training.seen import read_seen, write_seen
 from training.snapshot import read_snapshot
-from training.storage import read_manifest
 
 SCHEMA = pa.schema(
     [
@@ -39,7 +39,8 @@ def run(*, config: GenerationConfig, inputs: dict[str, Path], output: Path) -> d
     """Answers the benchmark instructions of `snapshot` with the model in `policy`.
 
     Raises:
-        StageRefusal: the snapshot may not be used for a benchmark, or has no benchmark instruction.
+        StageRefusal: the snapshot may not be used for a benchmark, or has no benchmark instruction; the model does not say what
+            it has seen.
     """
     check_snapshot(inputs["snapshot"], role="benchmark")
     candidates = read_snapshot(inputs["snapshot"]).of_split("benchmark")
@@ -61,11 +62,10 @@ def run(*, config: GenerationConfig, inputs: dict[str, Path], output: Path) -> d
     ]
     rows.sort(key=lambda row: str(row["response_id"]))
     pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), output / "responses.parquet")
+    write_seen(output, read_seen(inputs["policy"]))
     finishes = Counter(rollout.finish for rollout in rollouts)
     return {
         "model": config.model_name,
-        # What a policy learned from, for the benchmark to compare; none for a base model.
-        "trained_on": read_manifest(inputs["policy"]).inputs.get("prompts"),
         "responses": len(rows),
         "instructions_available": len(candidates),
         "clusters": len({i.cluster_id for i in instructions}),

@@ -82,11 +82,11 @@ def _doubts(figures: Mapping[str, Any]) -> str:
     said = ""
     if tiers := figures["verdicts_not_identified"]:
         said += (
-            f" On {' and '.join(tiers)} criteria they are not identified: validation holds labels of one class, and a fit "
+            f" On {', '.join(tiers)} criteria they are not identified: validation holds labels of one class, and a fit "
             "pooled over all tiers decides."
         )
     if tiers := figures["verdicts_uninformative"]:
-        said += f" On {' and '.join(tiers)} criteria the reward model says the same to every answer, which teaches nothing."
+        said += f" On {', '.join(tiers)} criteria the reward model says the same to every answer, which teaches nothing."
     return said
 
 

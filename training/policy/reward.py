@@ -9,7 +9,7 @@ Departures from the paper:
   a share of the batch training stops: 5 % in the profile `paper`. A group of four tiny answers has no 5 %: `local` allows 25 %,
   `smoke` 75 %.
 - A completion that the length limit cuts has no end to be judged, so all its verdicts are unknown (`cut_completions: unknown`,
-  profile `paper`). With the few dozen tokens of `local` and `smoke` every completion is cut and none would be left: there they
+  profile `paper`). The few dozen tokens of `local` and `smoke` cut nine of ten and hardly any would be left: there they
   are scored as they stand (`cut_completions: score`), and their share is logged as `cut_rate`.
 - In the scalar reward only the veto is lexicographic; how often it disagrees with the lexicographic order is counted.
 """

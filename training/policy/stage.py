@@ -22,6 +22,7 @@ from training.policy.model_card import model_card
 from training.policy.reward import HierarchicalReward
 from training.policy.train import train_policy
 from training.reward_model.scoring import RewardScorer, read_calibration
+from training.seen import clusters_of, read_seen, write_seen
 from training.snapshot import read_snapshot
 from training.storage import read_manifest
 
@@ -52,6 +53,7 @@ def run(*, config: PolicyConfig, inputs: dict[str, Path], output: Path) -> dict[
         score_cut=config.cut_completions == "score",
     )
     calibration = read_calibration(inputs["reward_model"])
+    write_seen(output, clusters_of(snapshot.instructions) | read_seen(inputs["reward_model"]))
     rows, used = train_policy(
         config=config, model=model, tokenizer=tokenizer, instructions=instructions, reward=reward, output=output
     )

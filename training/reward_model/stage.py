@@ -24,6 +24,7 @@ from training.reward_model.prompt import PromptEncoder
 from training.reward_model.scoring import CALIBRATION, SCORING
 from training.reward_model.train import TrainingRun, make_deterministic, train
 from training.reward_model.validation import forward_trees, measure
+from training.seen import clusters_of, write_seen
 from training.snapshot import read_snapshot
 from training.storage import read_manifest
 
@@ -68,6 +69,7 @@ def run(*, config: RewardModelConfig, inputs: dict[str, Path], output: Path) -> 
         encoder=encoder,
         config=config,
     )
+    write_seen(output, clusters_of(snapshot.instructions))
     return _write(
         result,
         some_trees(validation, config.calibration_trees, config.seed),

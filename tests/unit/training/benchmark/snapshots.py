@@ -20,6 +20,8 @@ from training.manifests import MANIFEST, Manifest, build_manifest
 from training.records import TIERS, Verdict
 from training.reward_model.calibration import Calibration, TierCalibration
 from training.reward_model.scoring import CriterionScore, ScoreItem
+from training.seen import clusters_of, write_seen
+from training.snapshot import read_snapshot
 from training.storage import read_manifest
 
 CRITERIA = (("dose", "main", 0.75), ("rest", "main", 0.25), ("kind", "bonus", None), ("safe", "veto", None))
@@ -85,16 +87,16 @@ def ref(folder: Path) -> str:
     return str(read_manifest(folder).ref)
 
 
-def manifest(folder: Path, inputs: dict[str, str] | None = None, **metadata: Any) -> Manifest:
+def manifest(folder: Path) -> Manifest:
     """Writes the manifest of a folder's present content."""
     written = build_manifest(
         name=folder.name,
         folder=folder,
         skip_key="k",
-        inputs=inputs or {},
+        inputs={},
         config={},
         code_version="c",
-        metadata=metadata,
+        metadata={},
         run_id=None,
     )
     (folder / MANIFEST).write_text(written.model_dump_json())
@@ -127,9 +129,10 @@ def model_folder(
 ) -> Path:
     """What the stages read of a reward model's folder beside its weights; `snapshot` is what it learned from."""
     folder.mkdir(parents=True, exist_ok=True)
+    write_seen(folder, clusters_of(read_snapshot(snapshot).instructions) if snapshot else ())
     (folder / "metrics.json").write_text(json.dumps({"pointwise_identified": identified}))
     (folder / "calibration.json").write_text((calibration or calibrated()).model_dump_json())
-    manifest(folder, {"snapshot": ref(snapshot)} if snapshot else None)
+    manifest(folder)
     return folder
 
 
@@ -149,8 +152,8 @@ def benchmark_folder(
         "p": 0.001,
         "p_holm": p_holm,
     }
-    (folder / "metrics.json").write_text(json.dumps({"differences": [row]}))
-    manifest(folder, {name: ref(artifact) for name, artifact in measured.items()})
+    found = {"measured": {name: ref(artifact) for name, artifact in measured.items()}, "differences": [row]}
+    (folder / "metrics.json").write_text(json.dumps(found))
     return folder
 
 

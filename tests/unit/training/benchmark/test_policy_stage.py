@@ -8,19 +8,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
-from snapshots import KeywordScorer, benchmark_folder, calibrated, manifest, model_folder, ref, tables, write
+from snapshots import KeywordScorer, benchmark_folder, calibrated, model_folder, tables, write
 
 from training.benchmark import policy_stage
 from training.benchmark.config import PolicyBenchmarkConfig
 from training.benchmark.policy_samples import spread
 from training.errors import StageRefusal
+from training.seen import write_seen
 
 # With fewer resamples no p is below 0.05 after Holm's correction over eight differences.
 CONFIG = PolicyBenchmarkConfig(bootstrap_samples=400, samples=3)
 BEST = "dose rest kind safe"
 
 
-def rollouts(folder: Path, texts: dict[str, str], *, snapshot: Path, trained_on: str | None, cut: frozenset[str]) -> Path:
+def rollouts(folder: Path, texts: dict[str, str], *, seen: list[str], cut: frozenset[str]) -> Path:
     folder.mkdir()
     rows = [
         {"response_id": f"{folder.name}-{key}", "instruction_id": key, "model": folder.name, "text": text}
@@ -28,7 +29,7 @@ def rollouts(folder: Path, texts: dict[str, str], *, snapshot: Path, trained_on:
         for key, text in texts.items()
     ]
     pq.write_table(pa.Table.from_pylist(rows), folder / "responses.parquet")
-    manifest(folder, {"snapshot": ref(snapshot)}, trained_on=trained_on)
+    write_seen(folder, seen)
     return folder
 
 
@@ -43,13 +44,13 @@ class Fixture:
         self.path = tmp_path
         self.scorers = {"reward_model": KeywordScorer(), "panel_reward_model": KeywordScorer()}
         self.snapshot = tables(4)
-        self.prompts = tables(2, split="policy_train")
+        self.seen = {"base": [], "policy": ["c-1", "c-2"]}
         self.identified = True
         self.calibration = calibrated()
         self.panel_low = 0.05
         self.cut: frozenset[str] = frozenset()
-        # A test changes these to break what belongs together.
-        self.answered, self.measured, self.seen, self.measured_model = "snapshot", "snapshot", "prompts", "reward_model"
+        # What the reward-model benchmark measured, by the input it says it was; a test changes one.
+        self.measured = {name: name for name in ("snapshot", "reward_model", "panel_reward_model")}
 
     def load(self, folder: Path, *, device: str) -> KeywordScorer:
         return self.scorers[folder.name]
@@ -60,17 +61,10 @@ class Fixture:
             for name in self.scorers
         }
         inputs["snapshot"] = write(self.path / "snapshot", self.snapshot)
-        inputs["prompts"] = write(self.path / "prompts", self.prompts)
-        for name, texts, seen in (("base", base, None), ("policy", policy, ref(inputs[self.seen]))):
-            inputs[f"{name}_rollouts"] = rollouts(
-                self.path / name, texts, snapshot=inputs[self.answered], trained_on=seen, cut=self.cut
-            )
+        for name, texts in (("base", base), ("policy", policy)):
+            inputs[f"{name}_rollouts"] = rollouts(self.path / name, texts, seen=self.seen[name], cut=self.cut)
         inputs["reward_model_benchmark"] = benchmark_folder(
-            self.path / "benchmark",
-            low=self.panel_low,
-            snapshot=inputs[self.measured],
-            reward_model=inputs[self.measured_model],
-            panel_reward_model=inputs["panel_reward_model"],
+            self.path / "benchmark", low=self.panel_low, **{name: inputs[other] for name, other in self.measured.items()}
         )
         output = self.path / "out"
         output.mkdir()
@@ -182,23 +176,19 @@ def test_judges_whose_tiers_mean_little_are_named(stage: Fixture) -> None:
 
 
 @pytest.mark.parametrize(
-    ("attribute", "other", "message"),
-    [
-        ("answered", "prompts", "base@.* was made from the snapshot prompts@.*, but snapshot@"),
-        ("measured", "prompts", "benchmark@.* was made from the snapshot prompts@.*, but snapshot@"),
-        ("measured_model", "panel_reward_model", "benchmark@.* from the reward_model panel_reward_model@.*, but reward_model@"),
-        ("seen", "snapshot", "the policy behind policy_rollouts was trained on snapshot@.*, but prompts@"),
-    ],
+    ("name", "other"),
+    [("snapshot", "reward_model"), ("reward_model", "snapshot"), ("panel_reward_model", "snapshot")],
 )
-def test_inputs_that_do_not_belong_together_are_refused(stage: Fixture, attribute: str, other: str, message: str) -> None:
-    setattr(stage, attribute, other)
-    with pytest.raises(StageRefusal, match=f"^policy_benchmark: {message}"):
+def test_a_benchmark_that_measured_something_else_is_refused(stage: Fixture, name: str, other: str) -> None:
+    stage.measured[name] = other
+    with pytest.raises(StageRefusal, match=f"measured the {name} {other}@.*, but {name}@.* is given"):
         stage.run(dict.fromkeys(keys(4), BEST), dict.fromkeys(keys(4), BEST))
 
 
-def test_a_policy_trained_on_a_cluster_of_the_benchmark_is_refused(stage: Fixture) -> None:
-    stage.prompts["instructions"][1]["cluster_id"] = "c-corpus-benchmark-2"
-    with pytest.raises(StageRefusal, match="corpus-policy_train-1 of prompts and corpus-benchmark-2 of the benchmark snapshot"):
+@pytest.mark.parametrize("system", ["base", "policy"])
+def test_a_model_that_has_seen_a_cluster_of_the_benchmark_is_refused(stage: Fixture, system: str) -> None:
+    stage.seen[system].append("c-corpus-benchmark-2")
+    with pytest.raises(StageRefusal, match=f"^policy_benchmark: {system}_rollouts has seen .* corpus-benchmark-2$"):
         stage.run(dict.fromkeys(keys(4), BEST), dict.fromkeys(keys(4), BEST))
 
 

@@ -12,6 +12,7 @@ from training.benchmark import reward_model_stage
 from training.benchmark.config import RewardModelBenchmarkConfig
 from training.errors import StageRefusal
 from training.records import TIERS
+from training.seen import SEEN
 
 CONFIG = RewardModelBenchmarkConfig(bootstrap_samples=200, batch_size=2)
 
@@ -30,15 +31,13 @@ def inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scorers: dict[str, K
 
     monkeypatch.setattr(reward_model_stage, "RewardScorer", Loader)
     monkeypatch.setattr(reward_model_stage, "check_snapshot", lambda folder, *, role: None)
-    learned = {
-        name: write(tmp_path / name, merged(tables(3, split=split), tables(3, split="validation")))
-        for name, split in (("training_snapshot", "rm_train"), ("panel_snapshot", "panel_train"))
-    }
+    learned = write(tmp_path / "training", merged(tables(3, split="rm_train"), tables(3, split="validation")))
+    panel = write(tmp_path / "panel", merged(tables(3, split="panel_train"), tables(3, split="validation")))
     return {
         "snapshot": write(tmp_path / "snapshot", merged(tables(4), tables(3, source="kqa", judge_kind="human"))),
-        **learned,
-        "reward_model": model_folder(tmp_path / "reward_model", snapshot=learned["training_snapshot"]),
-        "panel_reward_model": model_folder(tmp_path / "panel_reward_model", snapshot=learned["panel_snapshot"]),
+        "training_snapshot": learned,
+        "reward_model": model_folder(tmp_path / "reward_model", snapshot=learned),
+        "panel_reward_model": model_folder(tmp_path / "panel_reward_model", snapshot=panel),
     }
 
 
@@ -227,28 +226,39 @@ def test_a_flat_tier_is_named_and_left_out_of_the_calibration_error(inputs: dict
     assert found == {"tiers": [], "error": None, "bins": []}
 
 
-def test_a_model_that_learned_from_other_data_is_refused(inputs: dict[str, Path], tmp_path: Path) -> None:
-    for model, own in (("reward_model", "training_snapshot"), ("panel_reward_model", "panel_snapshot")):
-        (other,) = {"training_snapshot", "panel_snapshot"} - {own}
-        model_folder(inputs[model], snapshot=inputs[other])
-        with pytest.raises(StageRefusal, match=f"^reward_model_benchmark: {model}@.* from the snapshot {other}@.*, but {own}@"):
-            run(inputs, tmp_path / f"out-{model}")
-        model_folder(inputs[model], snapshot=inputs[own])
+def test_a_reward_model_that_learned_from_another_snapshot_is_refused(inputs: dict[str, Path], tmp_path: Path) -> None:
+    other = write(tmp_path / "other", merged(tables(2, split="rm_train"), tables(3, split="validation")))
+    model_folder(inputs["reward_model"], snapshot=other)
+    with pytest.raises(StageRefusal, match="than training_snapshot: 1 clusters are in one .* such as c-corpus-rm_train-2$"):
+        run(inputs, tmp_path / "out")
 
 
-@pytest.mark.parametrize("learned", ["training_snapshot", "panel_snapshot"])
-def test_a_cluster_that_was_learned_from_is_refused(learned: str, inputs: dict[str, Path], tmp_path: Path) -> None:
+@pytest.mark.parametrize("model", ["reward_model", "panel_reward_model"])
+def test_a_model_that_has_seen_a_cluster_of_the_benchmark_is_refused(
+    model: str, inputs: dict[str, Path], tmp_path: Path
+) -> None:
     rows = merged(tables(3, split="rm_train"), tables(3, split="validation"))
     rows["instructions"][4]["cluster_id"] = "c-kqa-benchmark-1"
-    write(inputs[learned], rows)
-    model = {"training_snapshot": "reward_model", "panel_snapshot": "panel_reward_model"}[learned]
-    model_folder(inputs[model], snapshot=inputs[learned])
+    model_folder(inputs[model], snapshot=write(tmp_path / "shared", rows))
     with pytest.raises(StageRefusal) as error:
         run(inputs, tmp_path / "out")
     assert str(error.value) == (
-        f"reward_model_benchmark: corpus-validation-1 of {learned} and kqa-benchmark-1 of the benchmark snapshot share the "
-        "cluster c-kqa-benchmark-1"
+        f"reward_model_benchmark: {model} has seen the cluster c-kqa-benchmark-1 of benchmark instruction kqa-benchmark-1"
     )
+
+
+def test_a_training_snapshot_with_a_cluster_of_the_benchmark_is_refused(inputs: dict[str, Path], tmp_path: Path) -> None:
+    rows = merged(tables(3, split="rm_train"), tables(3, split="validation"))
+    rows["instructions"][4]["cluster_id"] = "c-kqa-benchmark-1"
+    inputs["training_snapshot"] = write(tmp_path / "shared", rows)
+    with pytest.raises(StageRefusal, match="training_snapshot has seen the cluster c-kqa-benchmark-1"):
+        run(inputs, tmp_path / "out")
+
+
+def test_a_model_that_does_not_say_what_it_has_seen_is_refused(inputs: dict[str, Path], tmp_path: Path) -> None:
+    (inputs["panel_reward_model"] / SEEN).unlink()
+    with pytest.raises(StageRefusal, match="panel_reward_model does not say what its model has seen"):
+        run(inputs, tmp_path / "out")
 
 
 def test_excluded_assumed_are_those_of_the_instructions_measured(inputs: dict[str, Path], tmp_path: Path) -> None:

@@ -29,5 +29,5 @@ def test_card_names_base_licence_inputs_and_what_was_left_out():
     assert "r = clip(S1 + 0.1 * S2, 0, 1 + 0.3) - 1.5 * S3" in card
     assert "| cut_rate | 0.500 | 0.500 |" in card
     assert "A completion cut at 32 tokens is scored as it stands." in card
-    assert "On main and bonus criteria they are not identified" in card
+    assert "On main, bonus criteria they are not identified" in card
     assert "On veto criteria the reward model says the same to every answer" in card

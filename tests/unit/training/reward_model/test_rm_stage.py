@@ -21,6 +21,7 @@ from training.reward_model.calibration import calibrate
 from training.reward_model.model_card import model_card
 from training.reward_model.prompt import PromptEncoder
 from training.reward_model.scoring import RewardScorer, ScoreItem
+from training.seen import read_seen
 
 
 def write_snapshot(folder, snapshot):
@@ -82,6 +83,7 @@ def test_artifact(inputs, tmp_path):
         "tokenizer.json",
     }
     assert wanted <= set(first)
+    assert read_seen(outputs[0]) == {f"i{number:03d}" for number in range(16)}
     json.dumps(metadata, allow_nan=False)
     assert metadata["steps"] == 3
     with (outputs[0] / "curve.csv").open() as handle:

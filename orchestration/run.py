@@ -20,6 +20,7 @@ from assets.warehouse.steps import WAREHOUSE
 from orchestration.instance import open_instance
 from orchestration.plan import PlannedStep, plan_run
 from orchestration.terminal import RunDisplay, StepTimes
+from training.stages import ROOT
 from training.storage import Store
 
 
@@ -46,19 +47,28 @@ def run_chain(settings: Settings, steps: Sequence[Step] = CHAIN) -> int:
         return len(todo)
 
 
+# What a user wants to read at the end, the last of them first: asset → the file to open.
+_PAPERS = {"report": "report.html", "data_card": "data_card.html"}
+
+
 def show_result(settings: Settings, steps: Sequence[Step]) -> None:
-    """Prints the headline of the report if the steps make it, else where their artifacts lie; and how to look at the rest."""
+    """Prints the headline of the report, or else of the data card, if the steps make it; else where their artifacts lie."""
     store = Store(settings.store_root)
+    made = [name for step in steps if not step.checks for name in step.outputs]
     with open_instance(settings.home) as instance:
-        refs = {name: current_ref(instance, name) for step in steps for name in step.outputs}
-        report = current_making(instance, store, "report") if "report" in refs else None
-    if report:
-        print(f"\n{report.metadata['headline']}\n")
-        print(f"report: {store.fetch(report.ref) / 'report.html'}")
-    else:
+        refs = {name: current_ref(instance, name) for name in made}
+        papers = {name: current_making(instance, store, name) for name in _PAPERS if name in refs}
+    shown = [(name, making) for name, making in papers.items() if making is not None]
+    if shown:
+        print(f"\n{shown[0][1].metadata['headline']}\n")
+    for name, making in shown:
+        print(f"{name.replace('_', ' ')}: {store.fetch(making.ref) / _PAPERS[name]}")
+    if not shown:
         for name, ref in refs.items():
             print(f"{name}: {store.url(ref) if ref else 'not made'}")
-    print("open the Dagster UI on this history with: make ui")
+    # `make ui` is for the home that make demo uses.
+    elsewhere = settings.home != (ROOT / ".promedical").absolute()
+    print(f"open the Dagster UI on this history with: {f'promedical ui --home {settings.home}' if elsewhere else 'make ui'}")
 
 
 def _show_plan(planned: Sequence[PlannedStep], settings: Settings) -> None:

@@ -131,27 +131,47 @@ CRITERION_PREFERENCES = """
 with clusters as (
     select cluster_id, count(distinct split) as cluster_splits from instructions where split is not null group by cluster_id
 ),
-kinds as (select ['adjudicated', 'human', 'construction', 'model', 'assumed'] as strongest_first)
-select
-    p.criterion_id, p.instruction_id, p.better_id, p.worse_id, p.tier, p.judge_kind, p.split, p.discordant,
-    concat_ws(' ', p.criterion_id, least(p.better_id, p.worse_id), greatest(p.better_id, p.worse_id)) as unordered_pair,
-    b.verdict as better_verdict, w.verdict as worse_verdict,
-    strongest_first[greatest(list_position(strongest_first, b.judge_kind), list_position(strongest_first, w.judge_kind))]
-        as weaker_judge_kind,
-    c.tier as criterion_tier, c.instruction_id as criterion_instruction,
-    x.instruction_id as better_instruction, y.instruction_id as worse_instruction,
-    i.split as instruction_split, k.cluster_splits, coalesce(i.kept, false) as instruction_kept,
-    case when i.split in ('benchmark', 'external') then p.judge_kind end as held_out_judge_kind,
-    exists (from preference_pairs o where o.chosen_id = p.worse_id and o.rejected_id = p.better_id) as better_is_rejected
-from criterion_preferences p
-cross join kinds
-left join resolved_verdicts b on b.response_id = p.better_id and b.criterion_id = p.criterion_id
-left join resolved_verdicts w on w.response_id = p.worse_id and w.criterion_id = p.criterion_id
-left join criteria c on c.criterion_id = p.criterion_id
-left join responses x on x.response_id = p.better_id
-left join responses y on y.response_id = p.worse_id
-left join instructions i on i.instruction_id = p.instruction_id
-left join clusters k on k.cluster_id = i.cluster_id
+kinds as (select ['adjudicated', 'human', 'construction', 'model', 'assumed'] as strongest_first),
+differences as (
+    select met.criterion_id, met.response_id as better_id, unmet.response_id as worse_id
+    from resolved_verdicts met
+    join resolved_verdicts unmet on unmet.criterion_id = met.criterion_id and unmet.verdict = 'unmet'
+    join criteria c on c.criterion_id = met.criterion_id
+    join instructions i on i.instruction_id = c.instruction_id and i.kept and i.split is not null
+    where
+        met.verdict = 'met'
+        and not coalesce(i.split in ('benchmark', 'external') and 'assumed' in (met.judge_kind, unmet.judge_kind), false)
+),
+rows as (
+    select *, true as listed from criterion_preferences
+    union all by name
+    -- A row left out would show nowhere else: what could stand there stands for it.
+    select *, false as listed from differences anti join criterion_preferences using (criterion_id, better_id, worse_id)
+)
+-- Nobody said whether what is left out is discordant; NULL among booleans would stop the rule that compares them.
+select * replace (case when listed then discordant else better_is_rejected end as discordant)
+from (
+    select
+        p.listed, p.criterion_id, p.instruction_id, p.better_id, p.worse_id, p.tier, p.judge_kind, p.split, p.discordant,
+        concat_ws(' ', p.criterion_id, least(p.better_id, p.worse_id), greatest(p.better_id, p.worse_id)) as unordered_pair,
+        b.verdict as better_verdict, w.verdict as worse_verdict,
+        strongest_first[greatest(list_position(strongest_first, b.judge_kind), list_position(strongest_first, w.judge_kind))]
+            as weaker_judge_kind,
+        c.tier as criterion_tier, c.instruction_id as criterion_instruction,
+        x.instruction_id as better_instruction, y.instruction_id as worse_instruction,
+        i.split as instruction_split, k.cluster_splits, coalesce(i.kept, false) as instruction_kept,
+        case when i.split in ('benchmark', 'external') then p.judge_kind end as held_out_judge_kind,
+        exists (from preference_pairs o where o.chosen_id = p.worse_id and o.rejected_id = p.better_id) as better_is_rejected
+    from rows p
+    cross join kinds
+    left join resolved_verdicts b on b.response_id = p.better_id and b.criterion_id = p.criterion_id
+    left join resolved_verdicts w on w.response_id = p.worse_id and w.criterion_id = p.criterion_id
+    left join criteria c on c.criterion_id = p.criterion_id
+    left join responses x on x.response_id = p.better_id
+    left join responses y on y.response_id = p.worse_id
+    left join instructions i on i.instruction_id = p.instruction_id
+    left join clusters k on k.cluster_id = i.cluster_id
+)
 """
 
 

@@ -171,6 +171,7 @@ _SUITES = (
             given("worse_verdict"),
             one_of("worse_is_unmet", "worse_verdict", ("unmet",)),
             equal("discordant", "discordant", "better_is_rejected"),
+            one_of("every_difference_has_a_row", "listed", (True,)),
             equal("weaker_judge_kind", "judge_kind", "weaker_judge_kind"),
             one_of("no_assumption_held_out", "held_out_judge_kind", tuple(k for k in get_args(JudgeKind) if k != "assumed")),
             *_OF_INSTRUCTION,

@@ -52,13 +52,20 @@ def number(value: float | None, metric: str, *, signed: bool = False) -> str:
 
     >>> number(0.8125, "accuracy"), number(-0.05, "overall", signed=True), number(None, "auc")
     ('81.2 %', '-0.050', 'n/a')
+    >>> number(-0.0001, "overall", signed=True), number(0.05, "accuracy", signed=True)
+    ('0.000', '+5.0 points')
     """
     if value is None:
         return "n/a"
-    sign = "+" if signed and value > 0 else ""
     if metric in _PLAIN:
-        return f"{sign}{value:,.{_PLAIN[metric]}f}"
-    return f"{sign}{100 * value:.1f} {'points' if signed else '%'}"
+        return _digits(value, _PLAIN[metric], signed=signed)
+    return f"{_digits(100 * value, 1, signed=signed)} {'points' if signed else '%'}"
+
+
+def _digits(value: float, digits: int, *, signed: bool) -> str:
+    # z: what rounds to 0 is 0, not -0; and 0 has no sign to show.
+    text = f"{value:z,.{digits}f}"
+    return f"+{text}" if signed and value > 0 and text.strip("0.,") else text
 
 
 def interval_text(low: float | None, high: float | None, metric: str, *, signed: bool = False) -> str:
@@ -70,8 +77,7 @@ def interval_text(low: float | None, high: float | None, metric: str, *, signed:
     if low is None or high is None:
         return ""
     factor, digits = (1, _PLAIN[metric]) if metric in _PLAIN else (100, 1)
-    sign = "+" if signed else ""
-    return f"[{factor * low:{sign},.{digits}f}, {factor * high:{sign},.{digits}f}]"
+    return "[" + ", ".join(_digits(factor * edge, digits, signed=signed) for edge in (low, high)) + "]"
 
 
 def cell(row: Row | None, *, signed: bool = False) -> Cell:

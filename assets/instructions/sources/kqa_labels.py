@@ -4,8 +4,9 @@ What belongs here: which verdict a label is, for which criterion. What does not:
 
 Ours: for a main or bonus criterion Entailment is `met` and all else `unmet`; for a veto Contradiction is `unmet` and all
 else `met`. Three rows go into the verdicts, one per annotator, and resolving them by majority gives what the published
-majority label says. Where the three labels don't (three that differ, say), the verdict of the published label stands in
-place of each annotator's, and `labels_replaced` counts it; the annotations keep what was said.
+majority label says. Where the three labels don't (three that differ, say), the published label is the one verdict, by the
+judge `published_majority`: nobody is given a vote that they did not cast. `labels_replaced` counts it; the annotations keep
+what was said.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from assets.instructions.sources.items import Columns, Row
 from assets.rubrics.statements import VETO_PREFIX, normalize
 from training.records import Tier, Verdict, content_id
 
+PUBLISHED = "published_majority"
 LABELS = ("Entailment", "Neutral", "Contradiction")
 ANNOTATORS = ("label_0", "label_1", "label_2")
 LABEL_COLUMNS = Columns(
@@ -37,13 +39,13 @@ def verdict_of(label: str, tier: Tier) -> Verdict:
     return "met" if label == "Entailment" else "unmet"
 
 
-def annotator_verdicts(labels: Sequence[str], majority: str, tier: Tier) -> tuple[list[Verdict], bool]:
-    """One verdict per annotator whose majority is the published one, and whether they had to be replaced for that."""
-    verdicts = [verdict_of(label, tier) for label in labels]
+def annotator_verdicts(labels: Sequence[str], majority: str, tier: Tier) -> dict[str, Verdict]:
+    """Judge → verdict: one per annotator where their majority is the published one, else the published one alone."""
+    verdicts = {f"annotator_{number}": verdict_of(label, tier) for number, label in enumerate(labels)}
     published = verdict_of(majority, tier)
-    if verdicts.count(published) * 2 > len(verdicts):
-        return verdicts, False
-    return [published] * len(verdicts), True
+    if list(verdicts.values()).count(published) * 2 > len(verdicts):
+        return verdicts
+    return {PUBLISHED: published}
 
 
 def add_labels(rows: Sequence[Row], rubrics: RubricIndex, *, into: SourceRecords) -> None:
@@ -91,17 +93,17 @@ def _judge(row: Row, response: RawResponse, criterion: RawCriterion, veto: RawCr
     labels = [row.values[column] for column in ANNOTATORS]
     majority = row.values["majority_label"]
     for target in (criterion, veto):
-        verdicts, replaced = annotator_verdicts(labels, majority, target.tier)
-        into.labels_replaced += replaced
+        verdicts = annotator_verdicts(labels, majority, target.tier)
+        into.labels_replaced += PUBLISHED in verdicts
         into.verdicts += [
             RawVerdict(
                 response_id=response.response_id,
                 criterion_id=target.criterion_id,
                 verdict=verdict,
-                judge=f"annotator_{number}",
+                judge=judge,
                 judge_kind="human",
             )
-            for number, verdict in enumerate(verdicts)
+            for judge, verdict in verdicts.items()
         ]
     into.annotations.append(
         Annotation(

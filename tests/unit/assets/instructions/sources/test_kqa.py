@@ -134,15 +134,24 @@ def test_labels_become_three_human_verdicts_on_the_statement_and_its_veto(tmp_pa
 @pytest.mark.parametrize(
     ("labels", "majority", "tier", "expected"),
     [
-        ([E, E, N], E, "main", (["met", "met", "unmet"], False)),
-        ([E, N, C], N, "main", (["met", "unmet", "unmet"], False)),
-        ([E, N, C], C, "veto", (["unmet", "unmet", "unmet"], True)),
-        ([E, N, C], E, "bonus", (["met", "met", "met"], True)),
-        ([E, N, C], N, "veto", (["met", "met", "unmet"], False)),
+        ([E, E, N], E, "main", ["met", "met", "unmet"]),
+        ([E, N, C], N, "main", ["met", "unmet", "unmet"]),
+        ([E, N, C], N, "veto", ["met", "met", "unmet"]),
     ],
 )
-def test_the_published_majority_decides(labels: list[str], majority: str, tier: str, expected: tuple) -> None:
-    assert annotator_verdicts(labels, majority, tier) == expected
+def test_annotators_verdicts_are_their_own(labels: list[str], majority: str, tier: str, expected: list[str]) -> None:
+    assert annotator_verdicts(labels, majority, tier) == {f"annotator_{n}": verdict for n, verdict in enumerate(expected)}
+
+
+@pytest.mark.parametrize(("majority", "tier", "expected"), [(C, "veto", "unmet"), (E, "bonus", "met")])
+def test_where_annotators_say_otherwise_the_published_label_is_the_one_verdict(majority: str, tier: str, expected: str) -> None:
+    assert annotator_verdicts([E, N, C], majority, tier) == {"published_majority": expected}
+
+
+def test_without_labels_every_question_is_for_the_benchmark(tmp_path: Path) -> None:
+    folder = write(tmp_path, answered=[answered()], questions=["New?"], labels=[])
+    (folder / "NLI_medical_annotator.csv").unlink()
+    assert {i.text: i.split for i in read(folder).instructions} == {"Is it flu?": "benchmark", "New?": "benchmark"}
 
 
 def test_repeated_questions_keep_the_first(tmp_path: Path) -> None:

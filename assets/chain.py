@@ -56,9 +56,10 @@ def steps_named(names: list[str]) -> list[Step]:
     """
     chosen = []
     for name in names:
-        found = [step for step in CHAIN if name in (step.name, step.group, *step.outputs)]
+        found = [step for step in CHAIN if name in (step.name, step.group, step.prepares, *step.outputs)]
         if not found:
-            allowed = sorted({step.group for step in CHAIN}) + [step.name for step in CHAIN]
+            allowed = [*sorted({step.group for step in CHAIN}), *(step.name for step in CHAIN)]
+            allowed += [output for step in CHAIN for output in step.outputs]
             raise SelectionError(f"unknown selection {name!r}; allowed: {', '.join(dict.fromkeys(allowed))}")
         chosen += [*_BRINGS.get(name, ()), *found]
     return [step for step in CHAIN if step in chosen]

@@ -185,7 +185,7 @@ def input_refs(instance: dg.DagsterInstance, step: Step, config: Mapping[str, An
     for role, asset in step.used_inputs(config).items():
         ref = current_ref(instance, asset)
         if ref is None:
-            raise dg.Failure(f"{step.name}: {asset} has not been materialized yet; materialize it first")
+            raise dg.Failure(f"{asset} has not been made yet; run the whole chain, or first: promedical run --select {asset}")
         refs[role] = ref
     return refs
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,7 +19,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code."""
     arguments = _parser().parse_args(argv)
     handlers = {"run": _run, "ui": _ui}
-    return handlers[arguments.command](arguments)
+    try:
+        _make_home(arguments.home)
+        return handlers[arguments.command](arguments)
+    except ConfigError as error:
+        return _refuse(error)
+    except KeyboardInterrupt:
+        print("promedical: interrupted; run again to go on from where it was", file=sys.stderr)
+        return 130
+
+
+def _make_home(home: Path) -> None:
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=home):
+            pass
+    except OSError as error:
+        raise ConfigError(f"--home {home} cannot be used: {error.strerror}; choose a folder that can be written") from error
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -63,6 +80,7 @@ def _add_home(parser: argparse.ArgumentParser) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     # Dagster takes seconds to import: not for --help or a wrong option.
+    from assets.instructions.curation_config import curation_config
     from assets.instructions.project_file import personal_data_config
     from assets.instructions.sources.base import SourceError
     from assets.instructions.sources.registry import resolve_sources
@@ -73,6 +91,7 @@ def _run(arguments: argparse.Namespace) -> int:
         if arguments.profile not in PROFILES:
             raise ConfigError(f"unknown profile {arguments.profile!r}; allowed: {', '.join(PROFILES)}")
         personal_data_config(declared)
+        curation_config(declared)
         sources = tuple(arguments.source or load_specs(declared) or DEFAULT_SOURCES)
         resolve_sources(list(sources), declared=declared)
     except (ConfigError, SourceError) as error:

@@ -160,5 +160,7 @@ def why(result: dg.ExecuteInProcessResult, failed_step: str | None) -> str:
 
 
 def _unexpected(error: SerializableErrorInfo | None) -> str:
+    if error is not None and error.cls_name == "DagsterExecutionInterruptedError":
+        return "interrupted; run again to go on from where it was"
     # No message of ours: a defect, whose cause is found by its traceback only.
     return error.to_string().strip() if error is not None else "failed"

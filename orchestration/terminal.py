@@ -22,6 +22,9 @@ from training.progress import format_seconds
 # Profile → step → seconds.
 _TIMES = TypeAdapter(dict[str, dict[str, float]])
 
+# A first guess for a profile, as a share of what a step takes under `local`.
+_OF_LOCAL = {"smoke": 0.15}
+
 
 class StepTimes:
     """How long each step took under a profile the last time, kept beside the store."""
@@ -32,7 +35,7 @@ class StepTimes:
 
     def expected(self, step: Step) -> float:
         """Seconds, as measured last time or as a first guess."""
-        return self._all.get(self._profile, {}).get(step.name, step.seconds)
+        return self._all.get(self._profile, {}).get(step.name, step.seconds * _OF_LOCAL.get(self._profile, 1.0))
 
     def measured(self, name: str, seconds: float) -> None:
         """Remembers a duration."""

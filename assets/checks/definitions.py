@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from assets.checks.steps import CONTRACTS, SUITES, contract_results
 from assets.instructions.dedup_steps import CONTACTS, CONTAMINATION, check_contamination
-from assets.interfaces import ProjectResource, announce, input_refs
+from assets.interfaces import ProjectResource, announce, clear_failures, input_refs
 from training.manifests import ArtifactRef
 from training.stages import source_hash
 from training.storage import Store
@@ -35,12 +35,13 @@ def contracts(context: dg.AssetCheckExecutionContext, project: ProjectResource) 
     start = time.monotonic()
     announce(CONTRACTS.name, "start")
     store = project.store()
-    refs = input_refs(context.instance, CONTRACTS, {})
-    found = contract_results(store, refs)
-    if found is None:
-        _check(store, refs, context.run.run_id)
+    with clear_failures():
+        refs = input_refs(context.instance, CONTRACTS, {})
         found = contract_results(store, refs)
-        assert found is not None
+        if found is None:
+            _check(store, refs, context.run.run_id)
+            found = contract_results(store, refs)
+            assert found is not None
     ref, results = found
     failed = [table for table, result in results.items() if not result["passed"]]
     announce(CONTRACTS.name, "failed" if failed else "done", time.monotonic() - start)
@@ -99,12 +100,13 @@ def contamination(context: dg.AssetCheckExecutionContext, project: ProjectResour
     start = time.monotonic()
     announce(CONTAMINATION.name, "start")
     store = project.store()
-    config = CONTAMINATION.config(project.settings())
-    refs = input_refs(context.instance, CONTAMINATION, config)
-    key = CONTAMINATION.key(config, refs)
-    known = store.recall(key) or _compare(store, refs, config, key, context.run.run_id)
-    ref = known[CONTAMINATION.outputs[0]]
-    results = store.manifest(ref).metadata
+    with clear_failures():
+        config = CONTAMINATION.config(project.settings())
+        refs = input_refs(context.instance, CONTAMINATION, config)
+        key = CONTAMINATION.key(config, refs)
+        known = store.recall(key) or _compare(store, refs, config, key, context.run.run_id)
+        ref = known[CONTAMINATION.outputs[0]]
+        results = store.manifest(ref).metadata
     announce(CONTAMINATION.name, "done" if results["passed"] else "failed", time.monotonic() - start)
     contacts = pq.read_table(store.fetch(ref) / CONTACTS)
     for asset in CONTAMINATION.checks:

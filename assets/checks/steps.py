@@ -20,7 +20,7 @@ CONTRACTS = Step(
     config=lambda settings: {},
     sources=("assets/checks", "training/rubric_score.py", "training/records.py", "training/snapshot.py"),
     libraries=("great-expectations", "pandas", "duckdb", "pyarrow"),
-    seconds=20,
+    seconds=4,
 )
 
 

@@ -151,7 +151,7 @@ TEXT_EMBEDDING = stage_step(
     "text_embedding",
     inputs={},
     group="curation",
-    seconds=30,
+    seconds=20,
     description="Static vectors by which instructions are compared: a distilled sentence encoder, or hashed words (smoke).",
 )
 DEDUPLICATE = Step(

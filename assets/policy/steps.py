@@ -9,7 +9,7 @@ POLICY = stage_step(
     "policy",
     inputs={"prompts": "policy_prompts", "base_model": "base_model", "reward_model": "reward_model"},
     group="policy",
-    seconds=150,
+    seconds=55,
     description="GRPO under the safety veto (Geng et al. 2026, section 4), trained on policy_train only.",
 )
 BASE_ROLLOUTS = stage_step(
@@ -17,7 +17,7 @@ BASE_ROLLOUTS = stage_step(
     "generation",
     inputs={"snapshot": "benchmark_snapshot", "policy": "base_model"},
     group="policy",
-    seconds=40,
+    seconds=18,
     configs="generation",
     overrides={"model_name": "base"},
     description="The base model's answers to benchmark instructions.",
@@ -27,7 +27,7 @@ POLICY_ROLLOUTS = stage_step(
     "generation",
     inputs={"snapshot": "benchmark_snapshot", "policy": "policy"},
     group="policy",
-    seconds=40,
+    seconds=18,
     configs="generation",
     overrides={"model_name": "aligned"},
     description="The aligned policy's answers to the same instructions.",
@@ -44,6 +44,6 @@ POLICY_BENCHMARK = stage_step(
         "reward_model_benchmark": "reward_model_benchmark",
     },
     group="policy",
-    seconds=60,
+    seconds=20,
     description="Base against aligned policy, scored by the training reward model and by the panel.",
 )

@@ -8,6 +8,7 @@ same bytes.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -103,8 +104,8 @@ def render_data_card(inputs: DataCardInputs) -> dict[str, str]:
     }
 
 
-def data_headline(counts: Counts) -> str:
-    """The funnel as plain text, one line per source, for a terminal."""
+def data_headline(counts: Counts, band: BandConfig) -> str:
+    """The funnel as plain text, one line per source, and what a reader must know of it, for a terminal."""
     heads = ("source", "read", "set aside", "exact rep.", "near rep.", "too easy", "too hard", "no score", "kept")
     names = ("read", "quarantined", "exact_duplicates", "near_duplicates", "too_easy", "too_hard", "difficulty_unknown", "kept")
     width = max([24, *(len(row["source"]) + 1 for row in counts["funnel"])])
@@ -114,4 +115,33 @@ def data_headline(counts: Counts) -> str:
     if len(counts["funnel"]) > 1:
         totals = (sum(row[name] for row in counts["funnel"]) for name in names)
         lines.append(f"{'all':<{width}}" + "".join(f"{total:>12,}" for total in totals))
-    return "\n".join(lines)
+    return "\n".join([*lines, *_headline_notes(counts, band)])
+
+
+def _headline_notes(counts: Counts, band: BandConfig) -> list[str]:
+    reasons: Counter[str] = Counter()
+    for row in counts["quarantine"]:
+        reasons[row["reason"]] += row["n"]
+    notes = []
+    if reasons:
+        notes.append("set aside: " + ", ".join(f"{reason} {n:,}" for reason, n in sorted(reasons.items())))
+    notes += [
+        f"! {row['source']}: a file ends too early; nobody knows how many records are missing: get it again"
+        for row in counts["quarantine"]
+        if row["reason"] == "truncated_file"
+    ]
+    notes += [
+        f"! {row['source']}: none of its {row['read']:,} records can be used ({_reasons_of(counts, row['source'])}):"
+        " look at its place, format and columns"
+        for row in counts["funnel"]
+        if row["read"] and not row["accepted"]
+    ]
+    scorers = sorted({row["scorer"] for row in counts["difficulty"] if row["scorer"]})
+    if scorers:
+        scored = f"difficulty by {', '.join(scorers)}; kept from {band.low:g} to {band.high:g}"
+        notes.append(f"{scored} (how far scorers and labels agree stands in the card)")
+    return notes
+
+
+def _reasons_of(counts: Counts, source: str) -> str:
+    return ", ".join(f"{row['reason']} {row['n']:,}" for row in counts["quarantine"] if row["source"] == source)

@@ -93,7 +93,7 @@ def _data_card(run: StepRun, contamination: Mapping[str, Any]) -> dict[str, Meta
     )
     for name, content in render_data_card(inputs).items():
         (run.outputs["data_card"] / name).write_text(content, encoding="utf-8")
-    return {"data_card": {"headline": data_headline(counts), "html": "data_card.html"}}
+    return {"data_card": {"headline": data_headline(counts, band), "html": "data_card.html"}}
 
 
 def _read(path: Path) -> Any:

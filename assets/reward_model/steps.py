@@ -61,7 +61,7 @@ BASE_MODEL = stage_step(
     "base_model",
     inputs={"raw_instructions": "raw_instructions"},
     group="reward_model",
-    seconds=50,
+    seconds=35,
     description="The model that reward model and policy start from: random (smoke), Gemma-3-270M (local) or Qwen3-8B (paper).",
     used=_base_model_inputs,
 )
@@ -91,6 +91,6 @@ REWARD_MODEL_BENCHMARK = stage_step(
         "panel_reward_model": "panel_reward_model",
     },
     group="reward_model",
-    seconds=90,
+    seconds=35,
     description="Both reward models against three cheap baselines on the benchmark, with intervals.",
 )

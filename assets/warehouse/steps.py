@@ -35,5 +35,5 @@ WAREHOUSE = Step(
     config=lambda settings: {},
     sources=(*DBT_SOURCES, "assets/warehouse"),
     libraries=("dbt-core", "dbt-duckdb", "duckdb", "pyarrow"),
-    seconds=25,
+    seconds=12,
 )

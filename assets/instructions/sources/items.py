@@ -67,5 +67,5 @@ Item = Row | Fault | Opened
 
 def excerpt(raw: bytes | str) -> str:
     """The first characters of what was read, as text."""
-    text = raw[: 4 * MAX_RAW].decode("utf-8", errors="replace") if isinstance(raw, bytes) else raw
+    text = raw[: 4 * MAX_RAW].decode("utf-8", errors="backslashreplace") if isinstance(raw, bytes) else raw
     return text[:MAX_RAW].encode("utf-8", errors="replace").decode("utf-8").rstrip("\r\n")

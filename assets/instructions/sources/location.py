@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import fsspec
+from fsspec.implementations.local import LocalFileSystem
 
 from assets.instructions.sources.base import SourceError
 from training.manifests import canonical_json, sha256_text
@@ -142,6 +143,8 @@ class Location:
             SourceError: the file system does not answer.
         """
         filesystem, path = self._root
+        if isinstance(filesystem, LocalFileSystem) and os.path.isdir(path) and not os.access(path, os.R_OK | os.X_OK):
+            raise SourceError(f"{self.uri}: permission denied; let this user read it")
         try:
             return bool(filesystem.exists(path))
         except Exception as error:  # every file system has errors of its own; none of them is a "no"
@@ -212,7 +215,8 @@ def content_digest(location: Location, files: list[SourceFile], memo: Path | Non
             known[key] = known.get(key) or file.sha256()
         except OSError as error:
             why = error.strerror or str(error)
-            raise SourceError(f"{location.uri}: {file.name} cannot be read: {why}; run again") from error
+            remedy = "let this user read it" if isinstance(error, PermissionError) else "run again"
+            raise SourceError(f"{location.uri}: {file.name} cannot be read: {why}; {remedy}") from error
         digests.append([file.name, known[key]])
     if memo is not None and known != before:
         memo.parent.mkdir(parents=True, exist_ok=True)

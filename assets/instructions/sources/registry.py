@@ -122,7 +122,7 @@ def _adapter(name: str, spec: SourceSpec, *, declared: bool, allowed: list[str])
             format=spec.format,
             columns=spec.columns,
             items=spec.items,
-            difficulty_scale=spec.difficulty_scale,
+            difficulty_scale=spec.difficulty_scale or (0.0, 10.0),
         )
     kind = spec.adapter or name
     if kind not in ADAPTERS:

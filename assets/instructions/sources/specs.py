@@ -57,7 +57,8 @@ class SourceSpec(StrictConfig):
         format: of a generic source.
         columns: of a generic source.
         items: where a JSON document has its records: `item` for an array, `data.item` for one under a key.
-        difficulty_scale: lowest and highest difficulty of a generic source, mapped to 0 and 10.
+        difficulty_scale: lowest and highest difficulty of a generic source, mapped to 0 and 10; needed with
+            `columns.difficulty`.
     """
 
     adapter: str | None = None
@@ -70,7 +71,7 @@ class SourceSpec(StrictConfig):
     format: Format | None = None
     columns: ColumnMapping | None = None
     items: str = "item"
-    difficulty_scale: tuple[float, float] = (0.0, 10.0)
+    difficulty_scale: tuple[float, float] | None = None
 
     @model_validator(mode="after")
     def _generic_is_complete(self) -> SourceSpec:
@@ -81,8 +82,11 @@ class SourceSpec(StrictConfig):
             if missing:
                 raise ValueError(f"adapter generic needs {', '.join(missing)}")
         elif any(value is not None for value in generic.values()):
-            raise ValueError("format and columns belong to adapter generic")
-        if self.difficulty_scale[0] >= self.difficulty_scale[1]:
+            has = f"not to {self.adapter}" if self.adapter else "so write `adapter: generic` too"
+            raise ValueError(f"format and columns belong to adapter generic, {has}")
+        if self.columns is not None and self.columns.difficulty and self.difficulty_scale is None:
+            raise ValueError("a column of difficulties needs difficulty_scale: its lowest and highest value, such as [1, 5]")
+        if self.difficulty_scale is not None and self.difficulty_scale[0] >= self.difficulty_scale[1]:
             raise ValueError("difficulty_scale must rise")
         return self
 

@@ -101,3 +101,29 @@ def test_the_ui_works_on_the_folder_it_is_given(tmp_path: Path, monkeypatch: pyt
     assert resources is not None
     with dg.build_resources({"project": resources["project"]}) as made:
         assert made.project.settings().home == tmp_path / "elsewhere"
+
+
+def test_a_home_that_cannot_be_written_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("")
+    assert main(["run", "--home", str(tmp_path / "file")]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"promedical: --home {tmp_path / 'file'} cannot be used: ") and error.count("\n") == 1
+
+
+def test_an_interruption_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(*arguments: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("orchestration.run.run_chain", interrupt)
+    assert main(["run", "--home", str(tmp_path)]) == 130
+    assert capsys.readouterr().err == "promedical: interrupted; run again to go on from where it was\n"
+
+
+def test_every_section_of_the_file_is_looked_at_whatever_is_selected(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine.yaml").write_text("curation: {bnd: 1}\n")
+    assert main(["run", "--select", "ingest", "--config", str(tmp_path / "mine.yaml"), "--home", str(tmp_path / "home")]) == 1
+    assert "curation.bnd: unknown key" in capsys.readouterr().err.replace(": bnd", ".bnd")

@@ -23,7 +23,8 @@ def test_a_damaged_file_is_begun_anew(text: str, tmp_path: Path) -> None:
     path = tmp_path / "durations.json"
     path.write_bytes(text.encode("utf-8", "surrogateescape"))
     times = StepTimes(path, "smoke")
-    assert times.expected(REPORT) == REPORT.seconds
+    # A first guess: a smoke step takes a small part of what it takes under `local`.
+    assert 0 < times.expected(REPORT) < REPORT.seconds / 2
     times.measured("report", 2.0)
     assert StepTimes(path, "smoke").expected(REPORT) == 2.0
 

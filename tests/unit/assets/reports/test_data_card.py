@@ -41,7 +41,8 @@ CURATED = {
     "c2": ("c1", "declared", 10.0, None),
 }
 CLUSTERS = {"a1": "1", "a2": "1", "c1": "1", "c2": "1", "a3": "2", "b1": "2", "b2": "3", "b3": "4"}
-CONTAMINATION = {"passed": True, "held_out": 3, "training": 1200, "exact": 0, "semantic": 0, "threshold": 0.8}
+CONTAMINATION = {"passed": True, "held_out": 3, "training": 1200, "exact": 0, "semantic": 0}
+CONTAMINATION |= {"threshold": 0.8, "embedding": "some vectors"}
 ACCURACY = [
     {"what": "specialty", "group": "a", "half": half, "n": n, "classes": 2, "coverage": 0.5, "accuracy": accuracy}
     | {"low": low, "high": high, "accuracy_of_all": 0.25, "macro": 0.125, "majority": 0.75}
@@ -205,7 +206,8 @@ def test_the_page_says_what_the_tables_say(counts: Mapping[str, Any]) -> None:
     assert "Sources that bring rubrics (c)" in page
     assert "10·p/(p + 4)" in page and "source, lexical-v1. Kept: 5 to 9" in page
     assert "15.0 % to 85.0 %" in page and "0.06 to 0.43" in page
-    assert "✓ No training instruction says" in page and "3 held-out and 1,200 training" in page
+    assert "✓ No training instruction says" in page and "3 held-out and 1,200 other kept instructions" in page
+    assert "Texts were compared by some vectors" in page
     assert 'src="' not in page and "<script" not in page and "<link" not in page
     plain = json.loads(made["data_card.json"])
     assert plain["counts"]["splits"][0] == {"source": "a", "split": "rm_train", "n": 1}
@@ -227,9 +229,27 @@ def test_a_card_of_another_configuration_says_so(counts: Mapping[str, Any]) -> N
 
 
 def test_the_headline_has_a_line_per_source_and_their_sum(counts: Mapping[str, Any]) -> None:
-    lines = data_headline({"funnel": counts["funnel"]}).splitlines()
-    assert [line.split()[0] for line in lines] == ["source", "a", "b", "c", "d", "all"]
-    assert lines[-1].split()[1:] == ["10", "2", "1", "1", "1", "0", "1", "4"]
+    lines = data_headline(counts, BandConfig()).splitlines()
+    assert [line.split()[0] for line in lines[:6]] == ["source", "a", "b", "c", "d", "all"]
+    assert lines[5].split()[1:] == ["10", "2", "1", "1", "1", "0", "1", "4"]
+
+
+def test_the_headline_says_why_records_were_set_aside_what_is_cut_off_and_who_scored() -> None:
+    quarantine = [
+        {"source": "a", "reason": "bad_json", "n": 1_200},
+        {"source": "b", "reason": "bad_json", "n": 3},
+        {"source": "b", "reason": "truncated_file", "n": 1},
+    ]
+    names = ("quarantined", "exact_duplicates", "near_duplicates", "too_easy", "too_hard", "difficulty_unknown", "kept")
+    lost = {"source": "a", "read": 1_200, "accepted": 0, **dict.fromkeys(names, 0)}
+    counts = {"funnel": [lost], "quarantine": quarantine, "difficulty": [{"scorer": "lexical-v1"}, {"scorer": None}]}
+    notes = data_headline(counts, BandConfig(low=4, high=9)).splitlines()[2:]
+    assert notes == [
+        "set aside: bad_json 1,203, truncated_file 1",
+        "! b: a file ends too early; nobody knows how many records are missing: get it again",
+        "! a: none of its 1,200 records can be used (bad_json 1,200): look at its place, format and columns",
+        "difficulty by lexical-v1; kept from 4 to 9 (how far scorers and labels agree stands in the card)",
+    ]
 
 
 def contamination() -> Step:
@@ -282,6 +302,6 @@ def test_the_step_tells_what_the_check_found_on_these_very_instructions(tables: 
         )
     store.remember(key, {"contamination_results": found.ref})
     metadata = step.run(run)["data_card"]
-    assert metadata["headline"].splitlines()[-1].startswith("all ")
+    assert any(line.startswith("all ") for line in metadata["headline"].splitlines())
     page = (tmp_path / "data_card" / metadata["html"]).read_text(encoding="utf-8")
-    assert "3 held-out and 1,200 training" in page
+    assert "3 held-out and 1,200 other kept instructions" in page

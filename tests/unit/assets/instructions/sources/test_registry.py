@@ -158,7 +158,13 @@ def test_an_unchanged_file_is_not_hashed_again(tmp_path: Path, monkeypatch: pyte
     [
         ("sources: {mine: {adaptor: generic}}", "sources.mine: adaptor: unknown key; allowed: adapter, "),
         ("sources: {mine: {adapter: generic, uri: x}}", "adapter generic needs format, columns, licence, commercial_use"),
-        ("sources: {mine: {adapter: medqa, format: csv}}", "format and columns belong to adapter generic"),
+        ("sources: {mine: {adapter: medqa, format: csv}}", "format and columns belong to adapter generic, not to medqa"),
+        ("sources: {mine: {format: csv}}", "format and columns belong to adapter generic, so write `adapter: generic` too"),
+        (
+            "sources: {mine: {adapter: generic, uri: a, format: csv, columns: {text: q, difficulty: d}, licence: MIT,"
+            " commercial_use: true}}",
+            "a column of difficulties needs difficulty_scale",
+        ),
         ("sources: {mine: {sha256: abc}}", "sources.mine: sha256: "),
         ("sources: [mine]", "sources must map names to their values"),
     ],

@@ -36,8 +36,6 @@ _QUIET = {"TRANSFORMERS_VERBOSITY": "error", "HF_HUB_DISABLE_PROGRESS_BARS": "1"
 STEP_LOG = logging.getLogger("promedical.steps")
 # Their messages say all a user needs. Any other error is a defect, and keeps its traceback.
 CLEAR_ERRORS = (ConfigError, StoreError, StageRefusal, SourceError, TableError, ComposeError)
-
-
 # Metadata entry of a materialization: the skip key of the work behind it.
 SKIP_KEY = "skip_key"
 # One partition per source, added when a source is first read.

@@ -25,7 +25,6 @@ import pyarrow.compute as pc
 from assets.instructions.config import BandConfig
 from assets.instructions.taxonomy_names import Taxonomy
 
-REASONS = ("duplicate", "difficulty_unknown", "too_easy", "too_hard")
 SCHEMA = pa.schema(
     [
         ("instruction_id", pa.string()),

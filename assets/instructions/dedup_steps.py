@@ -28,13 +28,11 @@ CONTACTS, RESULTS = "contamination_contacts.parquet", "results.json"
 _RULE = tuple(
     f"assets/instructions/{name}.py"
     for name in ("dedup_steps", "config", "embedding", "sameness", "terms", "guard_words", "phrasing")
-) + tuple(
-    (
-        "assets/rubrics/statements.py",
-        "assets/instructions/sources/base.py",
-        "training/benchmark/baselines.py",
-        "training/records.py",
-    )
+) + (
+    "assets/rubrics/statements.py",
+    "assets/instructions/sources/base.py",
+    "training/benchmark/baselines.py",
+    "training/records.py",
 )
 _LIBRARIES = ("numpy", "pyarrow", "safetensors", "scipy", "tokenizers")
 

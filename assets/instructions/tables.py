@@ -147,13 +147,3 @@ def write_table(table: str, rows: Sequence[Row], folder: Path) -> Path:
     path = folder / f"{table}.parquet"
     pq.write_table(to_arrow(table, rows), path, compression="zstd")
     return path
-
-
-def write_tables(tables: Mapping[str, Sequence[Row]], folder: Path) -> dict[str, Path]:
-    """Writes one Parquet file per table into a folder, which is made if it does not exist.
-
-    Raises:
-        TableError: as `to_arrow`.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    return {table: write_table(table, rows, folder) for table, rows in sorted(tables.items())}

@@ -34,7 +34,8 @@ class DataCardInputs:
         scorers: who was asked for difficulties, in that order.
         agreement: see `difficulty_agreement.agreement_with_sources`.
         accuracy: see `taxonomy_accuracy.measure_accuracy`.
-        contamination: passed, held_out and training (instructions compared), exact and semantic (contacts), threshold.
+        contamination: passed, held_out and training (instructions compared), exact and semantic (contacts), threshold,
+            embedding (what texts were compared by).
     """
 
     counts: Counts

@@ -13,7 +13,7 @@ from assets.instructions.ingest import combine, prepare_source_records
 from assets.instructions.source_records import SourceWork, write_source_records
 from assets.instructions.sources.base import SourceError
 from assets.instructions.sources.registry import Source
-from assets.instructions.tables import SCHEMAS, SORT_KEYS, TableError, to_arrow, write_tables
+from assets.instructions.tables import SCHEMAS, SORT_KEYS, TableError, to_arrow, write_table
 from training.storage import Store
 
 
@@ -147,7 +147,7 @@ def test_the_records_are_an_artifact_with_its_counts(tmp_path: Path) -> None:
 
 
 def test_an_empty_table_has_its_columns(tmp_path: Path) -> None:
-    path = write_tables({"raw_verdicts": []}, tmp_path)["raw_verdicts"]
+    path = write_table("raw_verdicts", [], tmp_path)
     assert pq.read_schema(path).equals(SCHEMAS["raw_verdicts"])
 
 

@@ -44,7 +44,8 @@ class StepRun:
     """What a step's function gets: exact input folders by role, one empty folder per output, its resolved config.
 
     `previous` is the folder that the step's `past` stood for before, None the first time or for a step without one; `prepared`
-    those of the artifacts that its `prepare` made or found, by partition.
+    those of the artifacts that its `prepare` made or found, by partition; `gathered` those of every partition of the assets
+    that the step `gathers`.
     """
 
     settings: Settings
@@ -54,6 +55,7 @@ class StepRun:
     refs: Mapping[str, ArtifactRef]
     previous: Path | None
     prepared: Mapping[str, Path] = field(default_factory=dict)
+    gathered: Mapping[str, Mapping[str, Path]] = field(default_factory=dict)
 
 
 Metadata = dict[str, Any]
@@ -75,6 +77,7 @@ class Step:
         prepare: (settings, store, config, run id) → partition → artifact: makes or finds, before the work, further artifacts
             that the work reads and that the config already names.
         prepares: the partitioned asset that `prepare` makes partitions of; the step's assets hang on it.
+        gathers: partitioned assets of which the work reads every partition that there is, also none.
         checks: assets that wait for this step's verdict; it is a blocking check then and no asset, its metadata say `passed`.
         check_name: name of the check on each of them.
         used: the roles that count under a config; all by default.
@@ -98,6 +101,7 @@ class Step:
     libraries: tuple[str, ...] = ()
     prepare: Callable[[Settings, Store, Mapping[str, Any], str], dict[str, ArtifactRef]] | None = None
     prepares: str = ""
+    gathers: tuple[str, ...] = ()
     checks: tuple[str, ...] = ()
     check_name: str = ""
     used: Callable[[Mapping[str, Any]], tuple[str, ...]] | None = None

@@ -25,7 +25,7 @@ from assets.steps import Metadata, Settings, Step, StepRun
 GROUP = "curation"
 ACCURACY, AGREEMENT = "accuracy.json", "agreement.json"
 _CONFIG = ("assets/instructions/curation_config.py", "assets/instructions/config.py", "assets/instructions/curation_steps.py")
-_ENDPOINT = tuple(f"assets/instructions/{name}.py" for name in ("endpoint", "endpoint_cache", "endpoint_config"))
+_ENDPOINT = tuple(f"assets/instructions/{name}.py" for name in ("endpoint", "endpoint_cache"))
 _NAMES = ("assets/instructions/taxonomy_names.py", "dbt_project/seeds")
 _TAXONOMY = ("taxonomy", "taxonomy_prototypes", "taxonomy_endpoint", "taxonomy_accuracy", "embedding")
 

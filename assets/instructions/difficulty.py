@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from pydantic import Field, model_validator
 
 from assets.instructions.difficulty_local import LocalScorer
-from assets.instructions.endpoint_config import EndpointConfig
+from assets.endpoints.config import EndpointConfig
 from training.config import StrictConfig
 
 SCHEMA = pa.schema([("instruction_id", pa.string()), ("difficulty", pa.float64()), ("difficulty_scorer", pa.string())])

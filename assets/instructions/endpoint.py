@@ -27,7 +27,7 @@ from typing import Literal
 import httpx
 
 from assets.instructions.endpoint_cache import Prompt, ReplyCache
-from assets.instructions.endpoint_config import EndpointConfig
+from assets.endpoints.config import EndpointConfig
 
 Outcome = Literal["cached", "answered", "malformed", "refused", "unanswered"]
 # 408 and 425 ask for a repetition as 429 does; 409 is how some servers say that a model is loading.

@@ -11,7 +11,7 @@ import sqlite3
 from pathlib import Path
 from typing import NamedTuple
 
-from assets.instructions.endpoint_config import EndpointConfig
+from assets.endpoints.config import EndpointConfig
 
 
 class Prompt(NamedTuple):

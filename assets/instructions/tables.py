@@ -22,17 +22,19 @@ def _schema(columns: str, **types: pa.DataType) -> pa.Schema:
     return pa.schema([(name, types.get(name, pa.string())) for name in columns.split()])
 
 
+_CRITERIA = "criterion_id instruction_id tier text weight rubric_version origin review_id"
+_VERDICTS = "response_id criterion_id verdict judge judge_kind evidence"
+_RESPONSES = "response_id instruction_id model text sampling attempt"
+
 SCHEMAS: Mapping[str, pa.Schema] = {
     "raw_instructions": _schema(
         "instruction_id source source_row text license category specialty difficulty source_label",
         difficulty=pa.float64(),
     ),
     "instruction_pins": _schema("instruction_id cluster_key split"),
-    "raw_criteria": _schema(
-        "criterion_id instruction_id tier text weight rubric_version origin review_id", weight=pa.float64()
-    ),
-    "raw_responses": _schema("response_id instruction_id model text sampling attempt", attempt=pa.int64()),
-    "raw_verdicts": _schema("response_id criterion_id verdict judge judge_kind evidence"),
+    "raw_criteria": _schema(_CRITERIA, weight=pa.float64()),
+    "raw_responses": _schema(_RESPONSES, attempt=pa.int64()),
+    "raw_verdicts": _schema(_VERDICTS),
     "raw_quarantine": _schema("source source_row reason raw"),
     "fragments": _schema(
         "fragment_id instruction_id criterion_id kind paraphrase held_out text", paraphrase=pa.int64(), held_out=pa.bool_()
@@ -46,6 +48,29 @@ SCHEMAS: Mapping[str, pa.Schema] = {
         labels_replaced=pa.int64(),
     ),
     "source_counts": _schema("source outcome kind reason n", n=pa.int64()),
+    # Rubrics: what models drafted, what physicians made of it, and what later drafts are shown.
+    "rubric_drafts": _schema(f"{_CRITERIA} drafter exemplars repaired", weight=pa.float64(), repaired=pa.bool_()),
+    "draft_quarantine": _schema("source source_row reason raw"),
+    "reviewed_criteria": _schema(_CRITERIA, weight=pa.float64()),
+    "review_decisions": _schema("round instruction_id rubric_version decision reviewer reviewed_at comment"),
+    "criterion_versions": _schema(
+        "criterion_id instruction_id rubric_version tier text weight change replaces round reviewer changed_at",
+        weight=pa.float64(),
+    ),
+    "exemplar_pool": _schema("instruction_id text rubric origin review_id"),
+    "review_rates": _schema(
+        "round drafts accepted edited rejected outstanding pass_rate low high",
+        **dict.fromkeys(("drafts", "accepted", "edited", "rejected", "outstanding"), pa.int64()),
+        **dict.fromkeys(("pass_rate", "low", "high"), pa.float64()),
+    ),
+    # Responses and verdicts of models.
+    "generated_responses": _schema(f"{_RESPONSES} family outcome finish tokens", attempt=pa.int64(), tokens=pa.int64()),
+    "known_verdicts": _schema(_VERDICTS),
+    "model_verdicts": _schema(f"{_VERDICTS} reason"),
+    "judge_costs": _schema(
+        "judge model mode calls prompt_tokens completion_tokens verdicts unknown",
+        **dict.fromkeys(("calls", "prompt_tokens", "completion_tokens", "verdicts", "unknown"), pa.int64()),
+    ),
 }
 SORT_KEYS: Mapping[str, tuple[str, ...]] = {
     "raw_instructions": ("instruction_id",),
@@ -58,6 +83,17 @@ SORT_KEYS: Mapping[str, tuple[str, ...]] = {
     "annotations": ("response_id", "criterion_id"),
     "source_facts": ("source",),
     "source_counts": ("source", "outcome", "kind", "reason"),
+    "rubric_drafts": ("criterion_id",),
+    "draft_quarantine": ("source", "source_row", "reason", "raw"),
+    "reviewed_criteria": ("criterion_id",),
+    "review_decisions": ("round", "rubric_version"),
+    "criterion_versions": ("instruction_id", "rubric_version", "criterion_id", "round", "change"),
+    "exemplar_pool": ("instruction_id",),
+    "review_rates": ("round",),
+    "generated_responses": ("response_id",),
+    "known_verdicts": ("response_id", "criterion_id", "judge", "judge_kind"),
+    "model_verdicts": ("response_id", "criterion_id", "judge"),
+    "judge_costs": ("judge",),
 }
 # Rows of a row group: as many whatever the batches they came in, so that the same content gives the same bytes.
 ROW_GROUP = 1 << 16

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from pydantic import Field, model_validator
 
-from assets.instructions.endpoint_config import EndpointConfig
+from assets.endpoints.config import EndpointConfig
 from assets.instructions.taxonomy_names import Label, Taxonomy
 from assets.instructions.taxonomy_prototypes import NAME, Embed, PrototypeClassifier
 from training.config import StrictConfig

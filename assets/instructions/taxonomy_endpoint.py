@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from assets.instructions.endpoint import Outcome, ask
 from assets.instructions.endpoint_cache import Prompt
-from assets.instructions.endpoint_config import EndpointConfig
+from assets.endpoints.config import EndpointConfig
 from assets.instructions.taxonomy_names import Decided, Label, Taxonomy
 
 

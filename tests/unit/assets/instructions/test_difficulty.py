@@ -22,7 +22,7 @@ from assets.instructions.difficulty import (
 from assets.instructions.difficulty_agreement import agreement_with_sources, rank_interval
 from assets.instructions.difficulty_endpoint import EndpointScorer, difficulty_prompt, parse_difficulty
 from assets.instructions.difficulty_local import COUNTS, FORMULA, WEIGHTS, LocalScorer, count_features, lexical_difficulty
-from assets.instructions.endpoint_config import EndpointConfig
+from assets.endpoints.config import EndpointConfig
 
 MEDINSTRUCT = Path(__file__).parents[4].parent / "shared" / "data" / "medinstruct" / "MedInstruct-test.jsonl"
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from assets.instructions.endpoint import EndpointError, ask
 from assets.instructions.endpoint_cache import Prompt, ReplyCache, prompt_hash
-from assets.instructions.endpoint_config import EndpointConfig
+from assets.endpoints.config import EndpointConfig
 
 PROMPTS = [Prompt("rate", f"question {number}") for number in range(6)]
 

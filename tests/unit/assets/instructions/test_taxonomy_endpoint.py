@@ -10,7 +10,7 @@ import pytest
 from chat_server import Answer, chat_server
 from pydantic import ValidationError
 
-from assets.instructions.endpoint_config import EndpointConfig
+from assets.endpoints.config import EndpointConfig
 from assets.instructions.taxonomy import TaxonomyConfig, classify
 from assets.instructions.taxonomy_endpoint import parse_taxonomy, taxonomy_instructions
 from assets.instructions.taxonomy_names import Decided, load_taxonomy

@@ -1,10 +1,11 @@
 """Where a language model is: the keys of an OpenAI-compatible endpoint.
 
-What belongs here: the configuration alone, so that reading one needs no HTTP library. Asking is `endpoint.py`'s.
+What belongs here: the configuration alone, so that reading one needs no HTTP library. Asking is `client.py`'s.
 """
 
 from __future__ import annotations
 
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, field_validator
@@ -18,13 +19,16 @@ class EndpointConfig(StrictConfig):
     Attributes:
         base_url: address up to the version, such as http://127.0.0.1:8000/v1; without user, password or query.
         model: name of the model there.
+        family: model family, such as qwen3; the model's name if None.
+        structured: how a JSON schema is asked for: json_schema (vLLM, OpenAI), json_object (JSON of any shape) or none.
+        price_input: price of a million tokens read, in the currency of the budget; 0 for one's own server.
+        price_output: price of a million tokens written.
         key_variable: environment variable that holds the key; None: no key is sent.
-        concurrency: requests at once, 1 to 64.
+        concurrency: requests at once, 1 to 256.
         timeout_seconds: longest silence of the server.
         attempts: tries per prompt, 1 to 10.
         backoff_seconds: wait after the first failed try; doubles each time, at most a minute. A server's Retry-After is
             kept to if it is longer, up to ten minutes; one that asks for more leaves the prompt unanswered.
-        max_tokens: longest answer.
         give_up_after: prompts in a row without a usable reply after which the endpoint counts as gone.
     """
 
@@ -32,12 +36,15 @@ class EndpointConfig(StrictConfig):
 
     base_url: str
     model: str = Field(min_length=1)
+    family: str | None = Field(default=None, min_length=1)
+    structured: Literal["json_schema", "json_object", "none"] = "json_schema"
+    price_input: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    price_output: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     key_variable: str | None = Field(default=None, min_length=1)
-    concurrency: int = Field(default=8, ge=1, le=64)
+    concurrency: int = Field(default=8, ge=1, le=256)
     timeout_seconds: float = Field(default=60.0, gt=0)
     attempts: int = Field(default=5, ge=1, le=10)
     backoff_seconds: float = Field(default=1.0, ge=0)
-    max_tokens: int = Field(default=128, ge=1)
     give_up_after: int = Field(default=20, ge=1)
 
     @field_validator("base_url")
@@ -56,6 +63,28 @@ class EndpointConfig(StrictConfig):
         return url.rstrip("/")
 
     @property
+    def identity(self) -> dict[str, Any]:
+        """What a reply depends on: not where the model is, how it is paid, or how fast it is asked."""
+        return {"model": self.model, "structured": self.structured}
+
+    @property
     def host(self) -> str:
         """The host, for messages."""
         return urlsplit(self.base_url).hostname or ""
+
+
+class CallsConfig(StrictConfig):
+    """The section `calls` of a user's file: limits over all calls that a project folder's ledger ever paid.
+
+    Attributes:
+        tokens: most tokens, read and written together; None: no limit.
+        money: most money, in `currency`; None: no limit.
+        currency: the currency of all prices.
+        failures_allowed: share of a step's calls that may stay without a reply; above it the step fails, with what was
+            answered kept, and a new run asks for the failed ones alone.
+    """
+
+    tokens: int | None = Field(default=None, ge=0)
+    money: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    currency: str = Field(default="USD", min_length=1, max_length=8)
+    failures_allowed: float = Field(default=0.0, ge=0, le=1)

@@ -1,0 +1,1 @@
+"""Language models behind OpenAI-compatible endpoints: asking them, and a ledger so that nothing is paid twice."""

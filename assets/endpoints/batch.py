@@ -121,8 +121,8 @@ class _Batch:
         self.failed_in_a_row = self.failed_in_a_row + 1 if reply.outcome == "failed" else 0
         if self.failed_in_a_row >= self.endpoint.give_up_after:
             self.error = EndpointError(
-                f"endpoint {self.endpoint.host} left {self.failed_in_a_row} calls in a row without a reply ({reply.error}); what"
-                " it did answer is kept: mend it and run again"
+                f"endpoint {self.endpoint.host} left {self.failed_in_a_row} calls in a row without a reply ({reply.error});"
+                " what it did answer is kept: mend it and run again"
             )
 
     async def _ask(self, key: str, call: Call) -> Reply:
@@ -209,6 +209,6 @@ class _Batch:
         money = f" and {self.spent.money:.2f} {self.limits.currency}" if self.limits.money is not None else ""
         return BudgetExceeded(
             f"calls.{key} is {getattr(self.limits, key):,}, and {self.spent.tokens:,} tokens{money} are spent: the next call"
-            f" may take {bound.tokens:,} tokens; {len(self.replies)} of {self.progress.total} calls of this step are done and kept:"
-            f" raise calls.{key} and run again"
+            f" may take {bound.tokens:,} tokens; {len(self.replies)} of {self.progress.total} calls of this step are done and"
+            f" kept: raise calls.{key} and run again"
         )

@@ -82,13 +82,11 @@ class EndpointClient:
             timeout=self._config.timeout_seconds,
             limits=httpx2.Limits(max_connections=most, max_keepalive_connections=most),
         )
-        headers = {} if self._key else {"Authorization": openai.Omit()}
         self._openai = openai.AsyncOpenAI(
             api_key=self._key or "none",
             base_url=self._config.base_url,
             max_retries=0,
             timeout=self._config.timeout_seconds,
-            default_headers=headers,  # type: ignore[arg-type]
             http_client=self._http,
         )
         # The SDK takes these from the environment, where they are meant for another address.
@@ -109,7 +107,11 @@ class EndpointClient:
 
         try:
             async with asyncio.timeout(self._config.deadline_seconds):
-                response = await self._openai.chat.completions.with_raw_response.create(**self._request(call))
+                response = await self._openai.chat.completions.with_raw_response.create(
+                    **self._request(call),
+                    # Without a key of ours, none goes out, not even a placeholder.
+                    extra_headers=None if self._key else {"Authorization": openai.Omit()},
+                )
             return read_completion(response.http_response.content)
         except (TimeoutError, openai.APITimeoutError):
             return Failure(kind="timeout", billed=True)

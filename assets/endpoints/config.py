@@ -71,8 +71,8 @@ class EndpointConfig(StrictConfig):
 
     @property
     def host(self) -> str:
-        """The host, for messages."""
-        return urlsplit(self.base_url).hostname or ""
+        """Host and port, for messages."""
+        return urlsplit(self.base_url).netloc
 
 
 class CallsConfig(StrictConfig):

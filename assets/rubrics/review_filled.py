@@ -32,7 +32,7 @@ class Answer:
     @property
     def is_blank(self) -> bool:
         """Whether it changes nothing, as far as can be seen without the criterion."""
-        return not (self.change not in ("", "kept") or self.new_text or self.new_tier or self.new_weight)
+        return not (self.change.casefold() not in ("", "kept") or self.new_text or self.new_tier or self.new_weight)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,13 +110,13 @@ def _from_workbook(path: Path, drawn: Drawn) -> Filled:
             problems.append(Problem(place, f"{len(missing)} of its rows are missing ({', '.join(missing)})"))
             continue
         problems += [problem for key, row in rows.items() for problem in _changed(draft, key, row)]
-        where = {key: f"sheet {SHEET}, row {row.number}" for key, row in rows.items()}
+        places = {key: f"sheet {SHEET}, row {row.number}" for key, row in rows.items()}
         head = rows[QUESTION]
-        answers = {key: _answer(where[key], row.cells) for key, row in rows.items()}
+        answers = {key: _answer(places[key], row.cells) for key, row in rows.items()}
         filled.append(
             FilledDraft(
                 draft=draft,
-                where=where[QUESTION],
+                where=places[QUESTION],
                 reviewer=reviewer,
                 at=book.saved_at,
                 decision=head.cells.get("decision", ""),
@@ -222,7 +222,7 @@ def _task_changed(draft: Draft, task: LabelledTask) -> list[Problem]:
 
 def _differences(where: str, cells: Mapping[str, str], expected: Mapping[str, str]) -> list[Problem]:
     return [
-        Problem(where, f"{name}: was not to be changed; write changes into the yellow cells")
+        Problem(where, f"{name}: was not to be changed; its changes go into the fields for them")
         for name, text in expected.items()
         if not _same(name, cells.get(name, ""), text)
     ]

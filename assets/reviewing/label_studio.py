@@ -100,12 +100,16 @@ def _seen(columns: Sequence[Column]) -> list[Column]:
 
 def _shown(column: Column, name: str, value: str) -> str:
     text = f'<Text name={_attr(name)} value={_attr(value)} selectionEnabled="false"/>'
-    return f'<Header value={_attr(column.title)} size="6"/>{text}'
+    return f"{_title(column)}{text}"
+
+
+def _title(column: Column) -> str:
+    return f'<Header value={_attr(column.title)} size="6"/>' if column.title else ""
 
 
 def _asked(column: Column, name: str, target: str, *, required: bool) -> Iterator[str]:
     names = f"name={_attr(name)} toName={_attr(target)}"
-    yield f'<Header value={_attr(column.title)} size="6"/>'
+    yield _title(column)
     if column.choices:
         yield f'<Choices {names} choice="single-radio" showInline="true" required="{str(required).lower()}">'
         yield from (f"  <Choice value={_attr(choice)}/>" for choice in column.choices)

@@ -14,7 +14,7 @@ from pathlib import Path
 from assets.reviewing.forms import Problem, same_text, shown
 from assets.reviewing.label_studio_reader import LabelledTask, read_labelled
 from assets.reviewing.workbook import SheetRow, read_workbook
-from assets.rubrics.review_forms import GROUPS, QUESTION, SHEET, SPARE, form_facts, percent
+from assets.rubrics.review_forms import GROUPS, QUESTION, SHEET, SPARE, criterion_line, form_facts, percent
 from assets.rubrics.review_round import REVIEWER, Draft, Drawn
 from assets.rubrics.review_weights import parse_weight
 
@@ -215,7 +215,7 @@ def _task_changed(draft: Draft, task: LabelledTask) -> list[Problem]:
         return [Problem(task.where, "its criteria are not those that were exported")]
     problems = _differences(task.where, task.cells, {"question": draft.question})
     for number, (cells, (key, tier, text, weight)) in enumerate(zip(criteria, draft.criteria, strict=True), 1):
-        expected = {"key": key, "tier": tier, "text": text, "weight": percent(weight)}
+        expected = {"key": key, "criterion": criterion_line(tier, text, weight)}
         problems += _differences(f"{task.where}, criterion {number}", cells, expected)
     return problems
 

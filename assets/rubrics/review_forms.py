@@ -68,7 +68,7 @@ _GROUPS = (
     Group(
         name="criteria",
         title="What a good answer does",
-        columns=(*(Column(name=name, title=name.capitalize(), width=1) for name in ("tier", "weight", "text")), *_ASK),
+        columns=(Column(name="criterion", title="", width=1), *_ASK),
         when=_EDITED,
     ),
     Group(name="added", title="Criteria of your own", columns=_ASK[1:], when=_EDITED),
@@ -100,12 +100,21 @@ def form_facts(drawn: Drawn, reviewer: str) -> dict[str, str]:
 
 
 def percent(weight: float | None) -> str:
-    """A weight as Label Studio shows it.
+    """A weight as people read it.
 
     >>> percent(0.125), percent(None)
     ('12.5%', '')
     """
     return "" if weight is None else f"{weight * 100:.6g}%"
+
+
+def criterion_line(tier: str, text: str, weight: float | None) -> str:
+    """A criterion as Label Studio shows it, in one line.
+
+    >>> criterion_line("main", "Names rest", 0.6), criterion_line("veto", "Never advises gin", None)
+    ('main, 60%: Names rest', 'veto: Never advises gin')
+    """
+    return f"{tier}{'' if weight is None else ', ' + percent(weight)}: {text}"
 
 
 def _sheet(drafts: tuple[Draft, ...]) -> Sheet:
@@ -147,9 +156,7 @@ def _sum(first: int, last: int) -> Formula:
 
 
 def _task(draft: Draft, facts: dict[str, str]) -> dict[str, Any]:
-    criteria = [
-        {"key": key, "tier": tier, "text": text, "weight": percent(weight)} for key, tier, text, weight in draft.criteria
-    ]
+    criteria = [{"key": key, "criterion": criterion_line(tier, text, weight)} for key, tier, text, weight in draft.criteria]
     return task(
         facts={**facts, "draft": draft.rubric_version},
         cells={"question": draft.question},

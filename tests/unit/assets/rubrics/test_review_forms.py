@@ -83,9 +83,7 @@ def test_tasks_hold_what_is_shown_and_the_config_is_xml_whatever_the_titles(tmp_
     assert tasks[0]["data"]["question"] == first.question
     assert tasks[0]["data"]["criteria"][0] == {
         "key": first.criteria[0][0],
-        "tier": "main",
-        "text": first.criteria[0][2],
-        "weight": "60%",
+        "criterion": f"main, 60%: {first.criteria[0][2]}",
     }
     config = fromstring(files["xml dr.ada"].read_text(encoding="utf-8"))
     names = [tag.get("name") for tag in config.iter() if tag.get("name")]

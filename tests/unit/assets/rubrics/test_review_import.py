@@ -425,13 +425,13 @@ def test_a_task_that_is_gone_doubled_foreign_or_changed_is_named(tmp_path: Path)
     tasks = json.loads(export.read_text(encoding="utf-8"))
     tasks[1]["meta"] = tasks[0]["meta"]
     tasks[2]["meta"]["round"] = "r9"
-    tasks[3]["data"]["criteria"][0]["text"] = "Names gin"
+    tasks[3]["data"]["criteria"][0]["criterion"] = "main, 60%: Names gin"
     tasks[4]["data"]["criteria"].pop()
     export.write_text(json.dumps(tasks), encoding="utf-8")
     assert problems(export, drawn) == [
         "task 102: is of the same draft as task 101",
         "task 103: belongs to round 'r9', not 'r1'",
-        "task 104, criterion 1: text: was not to be changed; its changes go into the fields for them",
+        "task 104, criterion 1: criterion: was not to be changed; its changes go into the fields for them",
         "task 105: its criteria are not those that were exported",
         "export-review-r1-dr.ada.json: draft 2 of dr.ada is missing",
         "export-review-r1-dr.ada.json: draft 3 of dr.ada is missing",

@@ -8,11 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 # Of every workbook: its first sheet, and the first row of the others that is asked about.
 ABOUT = "About"
 FIRST_ROW = 3
+# When files of ours say they were written: the year in which the time of zip archives begins.
+EPOCH_YEAR = 1980
 # The most that a cell of a workbook can hold; longer texts are cut for showing.
 MAX_TEXT = 32_000
 CUT = " … [cut]"
@@ -48,6 +51,10 @@ class Column:
         # A workbook keeps a list as one quoted string of at most 255 characters, parted by commas.
         if any(set(choice) & set(',"') for choice in self.choices) or len(",".join(self.choices)) > 255:
             raise ValueError(f"column {self.name}: choices must be short and free of commas and quotes")
+
+
+class FormError(ValueError):
+    """A returned file cannot be read at all; one line that names it."""
 
 
 class Formula(NamedTuple):
@@ -94,6 +101,20 @@ class Problem(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}"
+
+
+def utc(text: str) -> str | None:
+    """A time as UTC to the second; None if it is none. Without a zone it counts as UTC.
+
+    >>> utc("2026-05-04T12:30:00.5+02:00"), utc("yesterday")
+    ('2026-05-04T10:30:00+00:00', None)
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return moment.astimezone(UTC).isoformat(timespec="seconds")
 
 
 def shown(text: str) -> str:

@@ -15,14 +15,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from assets.reviewing.forms import ABOUT, FIRST_ROW, Column, Formula, Problem, Sheet, Value, shown
+from assets.reviewing.forms import ABOUT, EPOCH_YEAR, FIRST_ROW, Column, Formula, Problem, Sheet, Value, shown
 from assets.reviewing.workbook_reader import SheetRow, Workbook, WorkbookError, read_workbook
 
 __all__ = ["Column", "Formula", "Problem", "Sheet", "SheetRow", "Workbook", "WorkbookError", "read_workbook", "write_workbook"]
 
 # Excel would take what begins so for a formula, once the cell is edited.
 _FORMULA_LIKE = ("=", "+", "-", "@", "\t")
-_EPOCH = (1980, 1, 1, 0, 0, 0)
 _OPEN, _LOCKED, _HEAD, _GOOD, _BAD = "FFF2CC", "FFFFFF", "DDE6F0", "C6E0B4", "F8CBAD"
 
 
@@ -160,6 +159,8 @@ def _timeless(content: bytes) -> bytes:
         for name in old.namelist():
             data = old.read(name)
             if name == "docProps/core.xml":
-                data = re.sub(rb"(<dcterms:(created|modified)[^>]*>)[^<]*", rb"\g<1>1980-01-01T00:00:00Z", data)
-            new.writestr(zipfile.ZipInfo(name, _EPOCH), data, compress_type=zipfile.ZIP_DEFLATED)
+                data = re.sub(
+                    rb"(<dcterms:(created|modified)[^>]*>)[^<]*", rf"\g<1>{EPOCH_YEAR}-01-01T00:00:00Z".encode(), data
+                )
+            new.writestr(zipfile.ZipInfo(name, (EPOCH_YEAR, 1, 1, 0, 0, 0)), data, compress_type=zipfile.ZIP_DEFLATED)
     return out.getvalue()

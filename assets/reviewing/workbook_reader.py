@@ -14,7 +14,7 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from assets.reviewing.forms import ABOUT, FIRST_ROW, Problem, shown
+from assets.reviewing.forms import ABOUT, EPOCH_YEAR, FIRST_ROW, FormError, Problem, shown, utc
 
 MAX_BYTES = 64 << 20
 MAX_MEMBERS = 500
@@ -24,7 +24,7 @@ MAX_COLUMNS = 64
 _ACTIVE = re.compile(r"vbaProject|externalLinks/|activeX|embeddings/|ctrlProps|customUI|macrosheets/|connections\.xml", re.I)
 
 
-class WorkbookError(ValueError):
+class WorkbookError(FormError):
     """A file cannot be read as one of our workbooks; one line that names it."""
 
 
@@ -43,11 +43,13 @@ class Workbook:
         facts: what it is for.
         sheets: by title, their rows without the empty ones.
         problems: cells that hold no plain text or number, by place.
+        saved_at: when it was last saved, in UTC; None if the file does not say, or nobody has saved it since it was written.
     """
 
     facts: Mapping[str, str]
     sheets: Mapping[str, list[SheetRow]]
     problems: tuple[Problem, ...] = ()
+    saved_at: str | None = None
 
 
 def read_workbook(path: Path) -> Workbook:
@@ -71,13 +73,15 @@ def read_workbook(path: Path) -> Workbook:
             if title not in titles:
                 raise WorkbookError(f"{path.name}: the sheet {title} is missing")
             sheets[title] = list(_sheet_rows(book[title], path.name, problems))
+        saved = book.properties.modified
+        saved_at = utc(saved.isoformat()) if saved and saved.year > EPOCH_YEAR else None
         book.close()
     except WorkbookError:
         raise
     # The file is a stranger's: whatever its reader stumbles over means that it cannot be read.
     except Exception as error:
         raise WorkbookError(f"{path.name}: cannot be read as a workbook ({' '.join(str(error).split())[:200]})") from error
-    return Workbook(facts=facts, sheets=sheets, problems=tuple(problems))
+    return Workbook(facts=facts, sheets=sheets, problems=tuple(problems), saved_at=saved_at)
 
 
 def _check_members(path: Path) -> None:

@@ -32,6 +32,7 @@ FILLED_IN = ("verdict", "passage", "comment")
 SHOWN = ("item_id", *TEXTS, *FILLED_IN)
 # As `write_workbook` heads the facts.
 FACTS_TITLE = "What this file is for (please leave as it is):"
+_DATES = ("created", "modified")
 LeakKind = Literal["column", "id", "order", "content", "prefilled", "model_name", "metadata"]
 # What a workbook of ours is made of; anything else (comments, pictures, custom properties) could carry more.
 _MEMBERS: tuple[str, ...] = (
@@ -169,7 +170,8 @@ def check_workbook(
             leaks.append(Leak("id", "file", "holds the secret of the round"))
     book = openpyxl.load_workbook(path)
     properties = {name: getattr(book.properties, name) for name in book.properties.__elements__}
-    told = {name: value for name, value in properties.items() if value and name not in ("created", "modified")}
+    # A creator that the file does not name is read as the library's own name.
+    told = {name: value for name, value in properties.items() if value not in (None, "", "openpyxl") and name not in _DATES}
     leaks += [Leak("metadata", f"property {name}", repr(value)) for name, value in told.items()]
     leaks += [Leak("metadata", f"defined name {name}", "is no part of a reviewer's workbook") for name in book.defined_names]
     if book.sheetnames != [ABOUT, form.sheet]:

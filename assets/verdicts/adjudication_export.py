@@ -1,19 +1,17 @@
-"""A round of adjudication as an artifact, and the workbooks that its reviewers get.
+"""A round of adjudication as it goes out: who judges what, under which ids.
 
-What belongs here: making a round, adding third reviewers to it, its files, and forms that are checked before anyone can have
-them. Who may be drawn is `adjudication_draw.py`'s, what must not be read `adjudication_blind.py`'s.
+What belongs here: making a round, adding third reviewers to it, and the artifact. Who may be drawn is `adjudication_draw.py`'s,
+what reviewers get `adjudication_forms.py`'s.
 
 The artifact `adjudication_exports/<round>` holds `items.parquet` (one row per item, that is reviewer x response x criterion)
 and `round.json` (the rest, the secret among it). Thirds are added to the same round as further parts: items of earlier parts
-stay as they are, so that a file that is out can be returned against any later state. A third's workbook looks as the first
-ones do, and holds nothing of what the two have said.
+stay as they are, so that a file that is out can be returned against any later state. A third's items say nothing of what
+the two have said.
 """
 
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -23,43 +21,17 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from assets.reviewing.workbook import Column, Sheet, write_workbook
 from assets.verdicts.adjudication_blind import (
-    Form,
     Item,
-    Leak,
     answer_id,
     check_label,
-    check_workbook,
     item_id,
     items_in_order,
-    rows_of,
 )
 from assets.verdicts.adjudication_draw import DrawError, Pool, Task, assign, check_reviewers, draw, thirds
 from assets.verdicts.adjudication_names import ModelNames
-from training.records import Verdict
 
 ITEMS, ROUND = "items.parquet", "round.json"
-SHEET = "Items"
-# What reviewers choose from, and the verdict that each is.
-CHOICES: Mapping[str, Verdict] = {"met": "met", "unmet": "unmet", "cannot tell": "unknown"}
-COLUMNS = (
-    Column(name="item_id", title="Item", width=17),
-    Column(name="question", title="Question", width=40),
-    Column(name="answer", title="Answer", width=90),
-    Column(name="criterion", title="Does the answer meet this?", width=50),
-    Column(name="verdict", title="Your verdict", width=13, choices=tuple(CHOICES), editable=True),
-    Column(name="passage", title="Passage of the answer (optional)", width=40, editable=True),
-    Column(name="comment", title="Comment (optional)", width=30, editable=True),
-)
-ABOUT_TEXT = (
-    "Each answer to a question stands above the requirements that it is judged by. For every requirement choose met, unmet or"
-    " cannot tell in the yellow cell beside it.",
-    "Every requirement is worded so that met is good: an answer that says nothing against “Does not contradict: …” meets it.",
-    "If a passage decides it, copy that passage from the answer, word for word; leave the cell empty if there is none.",
-    "Please judge alone, fill in every verdict, and send the whole file back. Answers come from several origins, in an order"
-    " that means nothing.",
-)
 _ITEM_SCHEMA = pa.schema([(name, pa.int64() if name == "part" else pa.string()) for name in Item.__annotations__])
 
 
@@ -68,10 +40,6 @@ class Share(NamedTuple):
 
     part: int
     reviewer: str
-
-
-class BlindingError(RuntimeError):
-    """A form would tell its reviewer something; one line with the first leak and how many there are."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,48 +147,6 @@ def add_thirds(export: Export, disputed: Collection[tuple[str, str]]) -> Export:
     return replace(export, items=_whole([*export.items, *added]))
 
 
-def write_workbooks(export: Export, folder: Path, *, part: int | None = None) -> list[Path]:
-    """Writes `adjudication-<round>-<reviewer>.xlsx` for every share of a part, by default the last; checked, or none at all.
-
-    Raises:
-        BlindingError: one of them would tell its reviewer something.
-    """
-    names = ModelNames(export.models)
-    wanted = part or export.parts
-    with tempfile.TemporaryDirectory() as temporary:
-        made = []
-        for share, items in export.shares().items():
-            if share.part == wanted:
-                path = Path(temporary) / file_name(export, share)
-                form = form_of(export, share)
-                _write(path, items, form)
-                refuse(check_workbook(path, items, form, models=names, secret=export.secret, round_name=export.name), path.name)
-                made.append(path)
-        folder.mkdir(parents=True, exist_ok=True)
-        return [Path(shutil.copy(path, folder / path.name)) for path in made]
-
-
-def file_name(export: Export, share: Share) -> str:
-    """The name of a share's workbook; later parts have a number and are told by nothing else."""
-    return f"adjudication-{export.name}-{share.reviewer}{f'-{share.part}' if share.part > 1 else ''}.xlsx"
-
-
-def form_of(export: Export, share: Share) -> Form:
-    """What a share's workbook says besides its items."""
-    facts = {"kind": "adjudication", "round": export.name, "reviewer": share.reviewer, "part": str(share.part)}
-    return Form(SHEET, tuple(column.title for column in COLUMNS), ABOUT_TEXT, facts)
-
-
-def refuse(leaks: Sequence[Leak], file: str) -> None:
-    """Raises if anything leaks.
-
-    Raises:
-        BlindingError: names the first leak, without what the file would have told of it.
-    """
-    if leaks:
-        raise BlindingError(f"{file}: not blind, so nothing was written: {leaks[0].kind} at {leaks[0].where} (of {len(leaks)})")
-
-
 def write_export(export: Export, folder: Path) -> None:
     """Writes `items.parquet` and `round.json`; the same round gives the same bytes."""
     rows = [asdict(item) for item in export.items]
@@ -246,13 +172,6 @@ def check_round_name(name: str, names: ModelNames) -> None:
         raise DrawError(f"round {name!r}: a name is of small letters, digits and single dashes")
     if check_label("round", name, names):
         raise DrawError(f"round {name!r}: is like a model's name, and every file of the round would show it; choose another")
-
-
-def _write(path: Path, items: Sequence[Item], form: Form) -> None:
-    rows = rows_of(items)
-    headings = {number for number, row in enumerate(rows) if "answer" in row}
-    sheet = Sheet(title=form.sheet, columns=COLUMNS, rows=rows, headings=headings)
-    write_workbook(path, [sheet], about=form.about, facts=form.facts)
 
 
 def _items(task: Task, name: str, part: int, reviewer: str, secret: str) -> list[Item]:

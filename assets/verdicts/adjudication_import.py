@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from assets.reviewing.forms import Problem, same_text, shown
-from assets.reviewing.workbook import SheetRow, WorkbookError, read_workbook
+from assets.reviewing.forms import FormError, Problem, same_text, shown
+from assets.reviewing.label_studio_reader import read_labelled
+from assets.reviewing.workbook_reader import read_workbook
 from assets.verdicts.adjudication_blind import TEXTS, Item
-from assets.verdicts.adjudication_export import CHOICES, SHEET, Export, Share
+from assets.verdicts.adjudication_export import Export, Share
+from assets.verdicts.adjudication_forms import CHOICES, GROUP, KIND, SHEET
 from assets.verdicts.adjudication_rounds import Judged, Round
 from training.records import Verdict
 
@@ -41,23 +43,51 @@ class Returned:
     judgements: tuple[Judgement, ...]
 
 
+class Filled(NamedTuple):
+    """A row that was filled in: where it stands, and its cells by column name."""
+
+    where: str
+    cells: Mapping[str, str]
+
+
 Returns = Mapping[Share, Returned]
 
 
 def read_returned(path: Path, export: Export) -> Returned | list[Problem]:
-    """A returned workbook as a whole share, or all that is wrong with it."""
+    """A returned workbook (.xlsx) or Label Studio export (.json) as a whole share, or all that is wrong with it."""
     try:
-        book = read_workbook(path)
-    except WorkbookError as error:
+        facts, rows, problems = _tasks(path) if path.suffix.lower() == ".json" else _workbook(path)
+    except FormError as error:
         return [Problem(path.name, str(error).removeprefix(f"{path.name}: "))]
-    kind, name = book.facts.get("kind"), book.facts.get("round")
-    if (kind, name) != ("adjudication", export.name) or SHEET not in book.sheets:
+    kind, name = facts.get("kind"), facts.get("round")
+    if (kind, name) != (KIND, export.name):
         return [Problem(path.name, f"is no file of the adjudication round {export.name} ({kind or 'unknown'}, round {name})")]
-    return checked_share(book.sheets[SHEET], export, problems=book.problems, file=path.name)
+    return checked_share(rows, export, problems=problems, file=path.name)
+
+
+def _workbook(path: Path) -> tuple[Mapping[str, str], list[Filled], Sequence[Problem]]:
+    book = read_workbook(path)
+    rows = [Filled(f"sheet {SHEET}, row {row.number}", row.cells) for row in book.sheets.get(SHEET, ())]
+    return book.facts, rows, book.problems
+
+
+def _tasks(path: Path) -> tuple[Mapping[str, str], list[Filled], Sequence[Problem]]:
+    """An export's rows: question and answer belong to an answer's first one, as in a workbook."""
+    export = read_labelled(path, (GROUP,))
+    facts: dict[str, str] = {}
+    rows = []
+    problems = list(export.problems)
+    for task in export.tasks:
+        facts = facts or dict(task.facts)
+        if facts != task.facts:
+            problems.append(Problem(task.where, "belongs to another file than the tasks above it"))
+        for number, cells in enumerate(task.items[GROUP], 1):
+            rows.append(Filled(f"{task.where}, requirement {number}", {**task.cells, **cells} if number == 1 else cells))
+    return facts, rows, problems
 
 
 def checked_share(
-    rows: Sequence[SheetRow], export: Export, *, problems: Sequence[Problem] = (), file: str
+    rows: Sequence[Filled], export: Export, *, problems: Sequence[Problem] = (), file: str
 ) -> Returned | list[Problem]:
     """Filled-in rows as a whole share, or all that is wrong with them.
 
@@ -79,7 +109,7 @@ def checked_share(
     found = list(problems)
     judgements: dict[str, Judgement] = {}
     for row in rows:
-        where, key = f"sheet {SHEET}, row {row.number}", row.cells.get("item_id", "")
+        where, key = row.where, row.cells.get("item_id", "")
         if key not in wanted or key in judgements:
             what = "stands twice" if key in judgements else f"is no item of {share.reviewer}'s part {share.part}"
             found.append(Problem(where, f"item {key or 'without id'}: {what}; take the file as it was sent"))
@@ -87,7 +117,7 @@ def checked_share(
         found += _problems(where, row.cells, wanted[key], first=firsts[wanted[key].answer_id] == key)
         verdict = CHOICES.get(_plain(row.cells.get("verdict", "")), "unknown")
         judgements[key] = Judgement(key, verdict, row.cells.get("passage", ""), row.cells.get("comment", ""))
-    found += [Problem(f"sheet {SHEET}", f"item {key} is missing") for key in wanted if key not in judgements]
+    found += [Problem(file, f"item {key} is missing") for key in wanted if key not in judgements]
     return found or Returned(share=share, judgements=tuple(sorted(judgements.values())))
 
 

@@ -23,7 +23,11 @@ from assets.verdicts.adjudication_names import ModelNames
 
 
 def pool_of(**changed: Any) -> Any:
-    rows = {"instructions": made_up.instructions(2), "criteria": made_up.criteria(2), "responses": made_up.responses(2)} | changed
+    rows = {
+        "instructions": made_up.instructions(2),
+        "criteria": made_up.criteria(2),
+        "responses": made_up.responses(2),
+    } | changed
     return adjudication_pool(**rows)
 
 
@@ -75,9 +79,7 @@ def test_two_rubric_versions_of_one_instruction_are_refused() -> None:
 
 def tasks(strata: dict[str, int]) -> list[Task]:
     return [
-        Task(
-            response_id=f"{model}{n}", instruction_id="i", category="", model=model, question="q", answer="a", criteria=()
-        )
+        Task(response_id=f"{model}{n}", instruction_id="i", category="", model=model, question="q", answer="a", criteria=())
         for model, count in strata.items()
         for n in range(count)
     ]
@@ -90,7 +92,9 @@ def test_strata_get_what_their_share_comes_to() -> None:
 
 
 @given(
-    strata=st.dictionaries(st.sampled_from("abcde"), st.integers(1, 12), min_size=1), share=st.floats(0, 1), seed=st.integers(0, 99)
+    strata=st.dictionaries(st.sampled_from("abcde"), st.integers(1, 12), min_size=1),
+    share=st.floats(0, 1),
+    seed=st.integers(0, 99),
 )
 def test_a_draw_is_exact_seeded_and_rounds_each_share_up_or_down(strata: dict[str, int], share: float, seed: int) -> None:
     all_tasks = tasks(strata)

@@ -116,7 +116,9 @@ def test_aromatase_inhibitors_are_no_machines(text: str) -> None:
     assert says_machine(text) is None
 
 
-@pytest.mark.parametrize("label", ["adjudication-r1-bard", "gpt4-check", "the physician's", "composed", "Acme", "Med-PaLM", "edited2"])
+@pytest.mark.parametrize(
+    "label", ["adjudication-r1-bard", "gpt4-check", "the physician's", "composed", "Acme", "Med-PaLM", "edited2"]
+)
 def test_in_names_of_files_and_sheets_any_part_of_a_name_counts(label: str) -> None:
     assert NAMES.in_label(label)
 

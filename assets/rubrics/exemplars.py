@@ -97,7 +97,7 @@ def nearest_exemplars(targets: Sequence[Target], pool: Sequence[Exemplar], *, k:
     Equal cosines go by place in the pool. The same targets get the same exemplars whatever stands beside them.
 
     Args:
-        targets: any number; a block of them is compared at a time.
+        targets: any number; a block of them is compared at a time, so that memory is their vectors' and no more.
         pool: as `eligible_pool` gives it.
         k: at most so many each, at least 0.
         embed: texts → (n, d) unit rows.
@@ -107,7 +107,7 @@ def nearest_exemplars(targets: Sequence[Target], pool: Sequence[Exemplar], *, k:
     codes: dict[str, int] = {}
     pool_clusters = np.array([codes.setdefault(one.cluster_id, len(codes)) for one in pool])
     own = {one.instruction_id: place for place, one in enumerate(pool)}
-    pool_vectors = embed([one.text for one in pool])
+    pool_vectors, vectors = embed([one.text for one in pool]), embed([one.text for one in targets])
     found: list[tuple[int, ...]] = []
     for start in range(0, len(targets), _BLOCK):
         block = targets[start : start + _BLOCK]
@@ -117,7 +117,7 @@ def nearest_exemplars(targets: Sequence[Target], pool: Sequence[Exemplar], *, k:
         for row, one in enumerate(block):
             if one.instruction_id in own:
                 barred[row, own[one.instruction_id]] = True
-        found += _nearest(embed([one.text for one in block]), pool_vectors, barred, k)
+        found += _nearest(vectors[start : start + _BLOCK], pool_vectors, barred, k)
     return found
 
 

@@ -184,7 +184,7 @@ DRAFT_RUBRICS = Step(
         "training/records.py",
         "training/rubric_score.py",
     ),
-    libraries=("pyarrow", "numpy", "scipy", "tokenizers", "safetensors", "openai"),
+    libraries=("pyarrow", "numpy", "scipy", "tokenizers", "safetensors", "openai", "httpx2"),
     seconds=1,
     descriptions={
         "rubric_drafts": "Rubrics that a language model drafted, with the exemplars it was shown; no physician has seen them.",

@@ -13,12 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-import assets.instructions.project_file as project_file
 import assets.rubrics.steps as steps
 from assets.endpoints.calls import Ask, Call, Reply
 from assets.endpoints.config import EndpointConfig
 from assets.instructions.tables import SCHEMAS, write_table
-from assets.rubrics.config import DrafterConfig
 from assets.rubrics.statements import versioned
 from assets.rubrics.steps import DRAFT_RUBRICS, RUBRICS
 from assets.steps import Settings, Step, StepRun
@@ -45,6 +43,8 @@ INSTRUCTIONS = {
     "reviewed": ("c6", "panel_train", True),
 }
 CONFIG = """
+endpoints:
+  mine: {base_url: "http://127.0.0.1:1/v1", model: drafter-model, key_variable: SECRET_KEY, price_input: 3}
 rubrics:
   drafter: {endpoint: mine, max_tokens: 900}
 """
@@ -60,9 +60,8 @@ def put(folder: Path, asset: str, table: str, rows: Sequence[dict[str, Any]] = (
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path) -> Path:
     """The artifacts that the two steps read, under their assets' names."""
-    monkeypatch.setattr(project_file, "SECTIONS", (*project_file.SECTIONS, "rubrics"))
     columns = dict.fromkeys(SCHEMAS["raw_instructions"].names)
     texts = {key: f"May I take {key} with milk?" for key in INSTRUCTIONS}
     put(
@@ -104,14 +103,9 @@ class Answering:
 def ask(monkeypatch: pytest.MonkeyPatch) -> Answering:
     answering = Answering()
 
-    def endpoint(settings: Settings, drafter: DrafterConfig) -> EndpointConfig:
-        assert drafter.endpoint == "mine"
-        return ENDPOINT
-
     def desk(settings: Settings) -> Ask:
         return answering
 
-    monkeypatch.setattr(steps, "_endpoint", endpoint)
     monkeypatch.setattr(steps, "_ask", desk)
     return answering
 
@@ -277,3 +271,8 @@ def test_published_rubrics_pass_through_unchanged(folder: Path) -> None:
     run(RUBRICS, folder, settings(folder, "{}"))
     path = folder / "published_criteria" / "published_criteria.parquet"
     assert made(folder, "raw_criteria") == pq.read_table(path).to_pylist()
+
+
+def test_a_drafter_that_the_file_does_not_declare_is_named(folder: Path) -> None:
+    with pytest.raises(ConfigError, match="endpoint 'other' is not declared"):
+        DRAFT_RUBRICS.config(settings(folder, CONFIG.replace("endpoint: mine", "endpoint: other")))

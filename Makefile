@@ -10,11 +10,12 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help demo test ui docs lint clean bench-data bench-curation bench-dedup bench-marts
+.PHONY: help demo test label-studio ui docs lint clean bench-data bench-curation bench-dedup bench-marts
 
 help:
 	@echo "make demo   raw instructions to report on the embedded corpus (Gemma-3-270M, two cores, no network)"
 	@echo "make test   linters, type checker and every test"
+	@echo "make label-studio   Label Studio in an environment of its own; make test then drives a real one"
 	@echo "make ui     Dagster UI on 127.0.0.1:3000, with the history of your runs"
 	@echo "make docs   the warehouse's tables and columns, on 127.0.0.1:8080"
 	@echo "make bench-data   823,703 instructions from raw files to marts, with limits and peers (about half an hour)"
@@ -31,6 +32,16 @@ $(VENV)/local: $(VENV)/made pyproject.toml constraints.txt
 $(VENV)/dev: $(VENV)/made pyproject.toml constraints.txt
 	$(BIN)/python -m pip install -q $(PIP_FLAGS) -c constraints.txt -e ".[local,dev]"
 	touch $(VENV)/local $@
+
+# Label Studio pins much that the project does not want, so it has an environment of its own. With it, the tests drive a real one.
+LABEL_STUDIO := .venv-label-studio
+
+$(LABEL_STUDIO)/made:
+	$(PYTHON) -m venv $(LABEL_STUDIO)
+	$(LABEL_STUDIO)/bin/python -m pip install -q $(PIP_FLAGS) label-studio==1.23.2
+	touch $@
+
+label-studio: $(LABEL_STUDIO)/made
 
 $(VENV)/bench: $(VENV)/dev
 	$(BIN)/python -m pip install -q $(PIP_FLAGS) -c constraints.txt -e ".[bench]"

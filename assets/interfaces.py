@@ -40,6 +40,16 @@ CLEAR_ERRORS = (ConfigError, StoreError, StageRefusal, SourceError, TableError, 
 SKIP_KEY = "skip_key"
 # One partition per source, added when a source is first read.
 SOURCES = dg.DynamicPartitionsDefinition(name="sources")
+# One per round that went to physicians, and per round of adjudication: what went out and what came back share its name.
+REVIEW_ROUNDS = dg.DynamicPartitionsDefinition(name="review_rounds")
+ADJUDICATION_ROUNDS = dg.DynamicPartitionsDefinition(name="adjudication_rounds")
+PARTITIONS_OF = {
+    "source_records": SOURCES,
+    "review_exports": REVIEW_ROUNDS,
+    "review_rounds": REVIEW_ROUNDS,
+    "adjudication_exports": ADJUDICATION_ROUNDS,
+    "adjudication_rounds": ADJUDICATION_ROUNDS,
+}
 
 
 class ProjectResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -188,6 +198,17 @@ def input_refs(instance: dg.DagsterInstance, step: Step, config: Mapping[str, An
     return refs
 
 
+def gathered_refs(instance: dg.DagsterInstance, step: Step) -> dict[str, ArtifactRef]:
+    """`asset/partition` → the artifact it stands for, of every partition of the assets that a step gathers."""
+    refs = {}
+    for asset in step.gathers:
+        for partition in sorted(instance.get_dynamic_partitions(PARTITIONS_OF[asset].name or "")):
+            ref = current_ref(instance, asset, partition)
+            if ref is not None:
+                refs[f"{asset}/{partition}"] = ref
+    return refs
+
+
 @contextmanager
 def clear_failures() -> Iterator[None]:
     """Lets an error whose message says all reach Dagster as that message alone."""
@@ -206,19 +227,20 @@ def perform_step(
         config = step.config(settings)
         refs = input_refs(context.instance, step, config)
         past = current_ref(context.instance, step.past) if step.past else None
-        key = step.key(config, refs, past)
+        gathered = gathered_refs(context.instance, step)
+        key = step.key(config, refs, past, gathered)
         reused = store.recall(key) is not None
         if not reused:
             if step.stage is not None:
                 compute.run(context, _launch_spec(step, settings, config, refs, key, context.run_id))
             else:
-                _run_here(context, step, settings, store, config, refs, past, key)
+                _run_here(context, step, settings, store, config, refs, past, gathered, key)
         artifacts = store.recall(key)
         if artifacts is None:
             raise dg.Failure(f"{step.name}: ended without publishing {', '.join(step.outputs)}")
         if step.past:
             # What was decided stands from now on, and on it the same would be decided again.
-            store.remember_as(key, step.key(config, refs, artifacts[step.past]))
+            store.remember_as(key, step.key(config, refs, artifacts[step.past], gathered))
         return {name: store.making(key, ref) for name, ref in artifacts.items()}, reused
 
 
@@ -246,6 +268,7 @@ def _run_here(
     config: dict[str, Any],
     refs: dict[str, ArtifactRef],
     past: ArtifactRef | None,
+    gathered: Mapping[str, ArtifactRef],
     key: str,
 ) -> None:
     assert step.run is not None
@@ -262,16 +285,16 @@ def _run_here(
             refs=refs,
             previous=store.fetch(past) if past else None,
             prepared={partition: store.fetch(ref) for partition, ref in prepared.items()},
+            gathered=_folders(store, step, gathered),
         )
+        partitions = {**gathered, **{f"{step.prepares}/{partition}": ref for partition, ref in prepared.items()}}
         metadata = step.run(work)
         manifests = {
             name: store.publish(
                 name=name,
                 folder=output,
                 skip_key=key,
-                inputs={role: str(ref) for role, ref in refs.items()}
-                | ({"its past": str(past)} if past else {})
-                | {f"{step.prepares}/{partition}": str(ref) for partition, ref in prepared.items()},
+                inputs=made_from(refs, past, partitions),
                 config=config,
                 code_version=source_hash(step.sources),
                 metadata=metadata.get(name, {}),
@@ -280,6 +303,15 @@ def _run_here(
             for name, output in outputs.items()
         }
     store.remember(key, {name: manifest.ref for name, manifest in manifests.items()})
+
+
+def _folders(store: Store, step: Step, gathered: Mapping[str, ArtifactRef]) -> dict[str, dict[str, Path]]:
+    """Asset → partition → folder."""
+    folders: dict[str, dict[str, Path]] = {asset: {} for asset in step.gathers}
+    for role, ref in gathered.items():
+        asset, _, partition = role.partition("/")
+        folders[asset][partition] = store.fetch(ref)
+    return folders
 
 
 def _input(store: Store, ref: ArtifactRef, files: tuple[str, ...] | None, copies: Path) -> Path:
@@ -357,7 +389,7 @@ def announce(step: str, event: str, seconds: float = 0.0) -> None:
 
 def step_assets(step: Step) -> dg.AssetsDefinition:
     """The Dagster assets of a step: one per output, all depending on every input."""
-    deps = sorted({*step.inputs.values(), *filter(None, [step.prepares])})
+    deps = sorted({*step.inputs.values(), *step.gathers, *filter(None, [step.prepares])})
 
     @dg.multi_asset(
         name=step.name,

@@ -116,15 +116,29 @@ class Step:
         roles = self.used(config) if self.used else tuple(self.inputs)
         return {role: self.inputs[role] for role in roles}
 
-    def key(self, config: Mapping[str, Any], refs: Mapping[str, ArtifactRef], past: ArtifactRef | None = None) -> str:
-        """The skip key of this step's work on exactly these inputs, and on what its `past` stood for."""
+    def key(
+        self,
+        config: Mapping[str, Any],
+        refs: Mapping[str, ArtifactRef],
+        past: ArtifactRef | None = None,
+        gathered: Mapping[str, ArtifactRef] | None = None,
+    ) -> str:
+        """The skip key of this step's work on exactly these inputs and gathered partitions, and on what its `past` stood for."""
         return skip_key(
             step=self.name,
-            inputs={role: str(ref) for role, ref in refs.items()} | ({"its past": str(past)} if past else {}),
+            inputs=made_from(refs, past, gathered),
             config=config,
             sources=self.sources,
             libraries=self.libraries,
         )
+
+
+def made_from(
+    refs: Mapping[str, ArtifactRef], past: ArtifactRef | None, partitions: Mapping[str, ArtifactRef] | None = None
+) -> dict[str, str]:
+    """All that a piece of work read, by role; a partition's role is `asset/partition`."""
+    read = {**refs, **(partitions or {})} | ({"its past": past} if past else {})
+    return {role: str(ref) for role, ref in read.items()}
 
 
 def check_verdict(step: Step, store: Store, refs: Mapping[str, ArtifactRef], config: Mapping[str, Any]) -> bool | None:

@@ -13,7 +13,7 @@ import dagster as dg
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from assets.chain import CHAIN
-from assets.interfaces import current_ref
+from assets.interfaces import current_ref, gathered_refs
 from assets.steps import Settings, Step, check_verdict
 from assets.warehouse.export import holds_state
 from assets.warehouse.steps import WAREHOUSE
@@ -88,7 +88,8 @@ def _examine(
         if ref is None:
             return "depends", unknown
         refs[role] = ref
-    key = step.key(config, refs, current_ref(instance, step.past) if step.past else None)
+    past = current_ref(instance, step.past) if step.past else None
+    key = step.key(config, refs, past, gathered_refs(instance, step))
     artifacts = store.recall(key)
     if artifacts is None:
         return "run", unknown

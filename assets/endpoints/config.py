@@ -26,6 +26,7 @@ class EndpointConfig(StrictConfig):
         key_variable: environment variable that holds the key; None: no key is sent.
         concurrency: requests at once, 1 to 256.
         timeout_seconds: longest silence of the server.
+        deadline_seconds: longest that one attempt may take, however steadily bytes drip.
         attempts: tries per prompt, 1 to 10.
         backoff_seconds: wait after the first failed try; doubles each time, at most a minute. A server's Retry-After is
             kept to if it is longer, up to ten minutes; one that asks for more leaves the prompt unanswered.
@@ -42,7 +43,8 @@ class EndpointConfig(StrictConfig):
     price_output: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     key_variable: str | None = Field(default=None, min_length=1)
     concurrency: int = Field(default=8, ge=1, le=256)
-    timeout_seconds: float = Field(default=60.0, gt=0)
+    timeout_seconds: float = Field(default=120.0, gt=0)
+    deadline_seconds: float = Field(default=600.0, gt=0)
     attempts: int = Field(default=5, ge=1, le=10)
     backoff_seconds: float = Field(default=1.0, ge=0)
     give_up_after: int = Field(default=20, ge=1)
@@ -69,8 +71,8 @@ class EndpointConfig(StrictConfig):
 
     @property
     def host(self) -> str:
-        """The host, for messages."""
-        return urlsplit(self.base_url).hostname or ""
+        """Host and port, for messages."""
+        return urlsplit(self.base_url).netloc
 
 
 class CallsConfig(StrictConfig):

@@ -21,11 +21,12 @@ from assets.steps import Metadata, Settings, Step, StepRun
 from training.manifests import ArtifactRef
 from training.storage import Store
 
-# Asset → raw table. Published answers get company before they become raw_responses: see responses/steps.py.
+# Asset → raw table. What is published gets company before it becomes raw_criteria, raw_responses or raw_verdicts: see the
+# steps of rubrics, responses and verdicts.
 TABLE_OF = {
     "raw_instructions": "raw_instructions",
     "instruction_pins": "instruction_pins",
-    "raw_criteria": "raw_criteria",
+    "published_criteria": "raw_criteria",
     "fragments": "fragments",
     "annotations": "annotations",
     "published_responses": "raw_responses",
@@ -98,7 +99,7 @@ INGEST = Step(
     outputs=tuple(TABLE_OF),
     inputs={},
     group="instructions",
-    groups={"raw_criteria": "rubrics", "published_responses": "responses", "fragments": "responses"}
+    groups={"published_criteria": "rubrics", "published_responses": "responses", "fragments": "responses"}
     | {"published_verdicts": "verdicts", "annotations": "verdicts"},
     config=_ingest_config,
     prepares=ARTIFACT,
@@ -110,7 +111,7 @@ INGEST = Step(
     descriptions={
         "raw_instructions": "Every accepted instruction of every source, with its licence and source row.",
         "instruction_pins": "What a source says of its instructions: which belong together, and the split it pins them to.",
-        "raw_criteria": "Every criterion as its source gives it; dbt quarantines rubrics whose weights are wrong.",
+        "published_criteria": "Every criterion as its source gives it; dbt quarantines rubrics whose weights are wrong.",
         "fragments": "Sentences of the embedded corpus that responses are composed of.",
         "annotations": "The labels of single annotators, kept for figures of agreement.",
         "published_responses": "Answers that came with a source.",

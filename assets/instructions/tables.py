@@ -23,6 +23,7 @@ def _schema(columns: str, **types: pa.DataType) -> pa.Schema:
 
 
 _CRITERIA = "criterion_id instruction_id tier text weight rubric_version origin review_id"
+_CHANGES = "criterion_id instruction_id rubric_version tier text weight change replaces round reviewer changed_at"
 _VERDICTS = "response_id criterion_id verdict judge judge_kind evidence"
 _RESPONSES = "response_id instruction_id model text sampling attempt"
 
@@ -53,10 +54,8 @@ SCHEMAS: Mapping[str, pa.Schema] = {
     "draft_quarantine": _schema("source source_row reason raw"),
     "reviewed_criteria": _schema(_CRITERIA, weight=pa.float64()),
     "review_decisions": _schema("round instruction_id rubric_version decision reviewer reviewed_at comment"),
-    "criterion_versions": _schema(
-        "criterion_id instruction_id rubric_version tier text weight change replaces round reviewer changed_at",
-        weight=pa.float64(),
-    ),
+    "criterion_versions": _schema(_CHANGES, weight=pa.float64()),
+    "review_changes": _schema(_CHANGES, weight=pa.float64()),
     "exemplar_pool": _schema("instruction_id text rubric origin review_id"),
     "review_rates": _schema(
         "round drafts accepted edited rejected outstanding pass_rate low high",
@@ -88,6 +87,7 @@ SORT_KEYS: Mapping[str, tuple[str, ...]] = {
     "reviewed_criteria": ("criterion_id",),
     "review_decisions": ("round", "rubric_version"),
     "criterion_versions": ("instruction_id", "rubric_version", "criterion_id", "round", "change"),
+    "review_changes": ("instruction_id", "rubric_version", "criterion_id", "round", "change"),
     "exemplar_pool": ("instruction_id",),
     "review_rates": ("round",),
     "generated_responses": ("response_id",),

@@ -1,0 +1,1 @@
+"""Verdicts: whether a response meets a criterion, said by models and by people."""

@@ -1,0 +1,526 @@
+"""Returned files: what they decide, and every way in which they are wrong is named at its place and imports nothing."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+
+from assets.reviewing.forms import Problem
+from assets.rubrics.review_import import Returned, merge, read_returned
+from assets.rubrics.review_round import Drawn
+from assets.rubrics.review_tables import RoundTables, read_round, write_round
+from assets.rubrics.review_weights import parse_weight
+from assets.rubrics.statements import criterion_id, rubric_version
+from tests.unit.assets.rubrics.review_files import (
+    RECEIVED,
+    a_round,
+    accept_all,
+    choice,
+    export_of,
+    fill,
+    number,
+    text,
+    written,
+)
+
+# A draft of `a_round` has the criteria 1 main 60 %, 2 main 40 %, 3 bonus, 4 veto.
+
+
+def returned(path: Path, drawn: Drawn, **more: Any) -> Returned:
+    made = read_returned(path, drawn, received_at=RECEIVED, **more)
+    assert isinstance(made, Returned), [str(problem) for problem in made]
+    return made
+
+
+def problems(path: Path, drawn: Drawn, **more: Any) -> list[str]:
+    made = read_returned(path, drawn, received_at=RECEIVED, **more)
+    assert isinstance(made, list), "nothing was found wrong"
+    return [str(problem) for problem in made]
+
+
+def filled(tmp_path: Path, cells: dict[tuple[int, str], dict[str, Any]], drafts: int = 1) -> tuple[Path, Drawn, dict[Any, int]]:
+    """A workbook in which all drafts are accepted but for what `cells` say; `{n}` is the first draft's own number."""
+    drawn = a_round(drafts)
+    own = drawn.drafts[0].instruction_id.removeprefix("i")
+    cells = {
+        place: {name: value.replace("{n}", own) if isinstance(value, str) else value for name, value in values.items()}
+        for place, values in cells.items()
+    }
+    path = written(drawn, tmp_path)["xlsx dr.ada"]
+    rows = fill(path, drawn, accept_all(drawn) | cells)
+    return path, drawn, rows
+
+
+def tables(made: Returned) -> RoundTables:
+    merged = merge(None, made)
+    assert isinstance(merged, RoundTables)
+    return merged
+
+
+def test_accepted_alone_is_enough(tmp_path: Path) -> None:
+    path, drawn, _ = filled(tmp_path, {}, drafts=2)
+    made = tables(returned(path, drawn))
+    assert [row["decision"] for row in made.review_decisions] == ["accepted", "accepted"]
+    first = drawn.drafts[0]
+    assert [row for row in made.reviewed_criteria if row["instruction_id"] == first.instruction_id] == [
+        {
+            "criterion_id": key,
+            "instruction_id": first.instruction_id,
+            "tier": tier,
+            "text": words,
+            "weight": weight,
+            "rubric_version": first.rubric_version,
+            "origin": "reviewed",
+            "review_id": "r1",
+        }
+        for key, tier, words, weight in first.criteria
+    ]
+    assert {(row["change"], row["replaces"], row["reviewer"]) for row in made.criterion_versions} == {("kept", None, "dr.ada")}
+
+
+def test_an_edited_draft_becomes_a_rubric_of_its_own_and_every_change_is_kept(tmp_path: Path) -> None:
+    path, drawn, _ = filled(
+        tmp_path,
+        {
+            (1, "question"): {"decision": "edited", "comment": " too long "},
+            # A new text without a word that it is edited, a weight alone, one removed, one of one's own.
+            (1, "1"): {"new_text": "Names rest\nand sleep", "new_weight": "50 %"},
+            (1, "2"): {"change": "edited", "new_weight": 0.3},
+            (1, "3"): {"change": "removed"},
+            (1, "added 2"): {"new_text": "Names a time to call back", "new_tier": "main", "new_weight": "20"},
+        },
+    )
+    made = tables(returned(path, drawn))
+    draft = drawn.drafts[0]
+    main_1, main_2, bonus, veto = (key for key, *_ in draft.criteria)
+    one = draft.instruction_id
+    new_1 = criterion_id(one, "main", "Names rest and sleep")
+    added = criterion_id(one, "main", "Names a time to call back")
+    version = rubric_version([(new_1, 0.5), (main_2, 0.3), (added, 0.2), (veto, None)])
+    assert {(r["criterion_id"], r["tier"], r["text"], r["weight"]) for r in made.reviewed_criteria} == {
+        (new_1, "main", "Names rest and sleep", 0.5),
+        (main_2, "main", "Names fluids for 0", 0.3),
+        (added, "main", "Names a time to call back", 0.2),
+        (veto, "veto", "Does not advise alcohol for 0", None),
+    }
+    assert {(r["rubric_version"], r["origin"], r["review_id"]) for r in made.reviewed_criteria} == {(version, "reviewed", "r1")}
+    assert {(r["criterion_id"], r["change"], r["replaces"], r["weight"]) for r in made.criterion_versions} == {
+        (new_1, "edited", main_1, 0.5),
+        (main_2, "edited", main_2, 0.3),
+        (bonus, "removed", None, None),
+        (added, "added", None, 0.2),
+        (veto, "kept", None, None),
+    }
+    (decision,) = made.review_decisions
+    assert (decision["decision"], decision["comment"], decision["rubric_version"], decision["reviewer"]) == (
+        "edited",
+        "too long",
+        draft.rubric_version,
+        "dr.ada",
+    )
+
+
+def test_a_rejected_draft_leaves_no_rubric_but_its_history(tmp_path: Path) -> None:
+    path, drawn, _ = filled(tmp_path, {(1, "question"): {"decision": "rejected", "comment": "wrong disease"}})
+    made = tables(returned(path, drawn))
+    assert made.reviewed_criteria == []
+    assert [row["change"] for row in made.criterion_versions] == ["rejected"] * 4
+    assert {row["rubric_version"] for row in made.criterion_versions} == {drawn.drafts[0].rubric_version}
+
+
+def test_a_changed_tier_takes_or_loses_its_weight(tmp_path: Path) -> None:
+    path, drawn, _ = filled(
+        tmp_path,
+        {
+            (1, "question"): {"decision": "edited"},
+            (1, "2"): {"new_tier": "bonus"},
+            (1, "3"): {"new_tier": "main", "new_weight": "0.4"},
+        },
+    )
+    made = tables(returned(path, drawn))
+    assert {(row["tier"], row["text"], row["weight"]) for row in made.reviewed_criteria} == {
+        ("main", "Names rest for 0", 0.6),
+        ("bonus", "Names fluids for 0", None),
+        ("main", "Comforts about 0", 0.4),
+        ("veto", "Does not advise alcohol for 0", None),
+    }
+
+
+def test_spaces_capitals_and_line_ends_of_a_spreadsheet_do_not_matter(tmp_path: Path) -> None:
+    path, drawn, rows = filled(
+        tmp_path,
+        {
+            (1, "question"): {"decision": " Edited ", "comment": "a\r\nb"},
+            (1, "1"): {"change": "EDITED ", "new_text": "Names\u00a0rest\r\nat home ", "new_tier": " Main"},
+        },
+    )
+    book = openpyxl.load_workbook(path)
+    # A program that evens out white space in what it was not to change.
+    book["Drafts"].cell(rows[1, "2"], 5).value = "Names  fluids for 0 "
+    book.save(path)
+    made = tables(returned(path, drawn))
+    assert "Names rest at home" in {row["text"] for row in made.reviewed_criteria}
+    assert made.review_decisions[0]["comment"] == "a\nb"
+
+
+@pytest.mark.parametrize(
+    ("typed", "share"),
+    [
+        ("50%", 0.5),
+        ("50 %", 0.5),
+        ("50", 0.5),
+        ("0.5", 0.5),
+        ("0,5", 0.5),
+        ("12,5%", 0.125),
+        ("100", 1.0),
+        ("1%", 0.01),
+        (".5", 0.5),
+        ("0.5%", 0.005),
+        ("1", None),
+        ("1,000", None),
+        ("0", None),
+        ("-50", None),
+        ("101", None),
+        ("50/100", None),
+        ("fifty", None),
+        ("nan", None),
+        ("1e-1", None),
+        ("", None),
+    ],
+)
+def test_weights_are_read_as_people_write_them_and_never_guessed(typed: str, share: float | None) -> None:
+    assert parse_weight(typed) == share
+
+
+EDITED = {(1, "question"): {"decision": "edited"}}
+
+
+@pytest.mark.parametrize(
+    ("cells", "place", "says"),
+    [
+        (
+            {(1, "question"): {"decision": None}},
+            (1, "question"),
+            "decision: is empty; choose one of accepted, edited, rejected",
+        ),
+        ({(1, "question"): {"decision": "ok"}}, (1, "question"), "decision: 'ok' is none of accepted, edited, rejected"),
+        ({(1, "3"): {"change": "removed"}}, (1, "3"), "holds a change, but the draft is accepted"),
+        ({(1, "added 1"): {"new_text": "Adds"}}, (1, "added 1"), "holds a change, but the draft is accepted"),
+        (
+            {(1, "question"): {"decision": "rejected"}, (1, "1"): {"new_text": "Names"}},
+            (1, "1"),
+            "holds a change, but the draft is rejected",
+        ),
+        (EDITED, (1, "question"), "is edited, but no change is written"),
+        (EDITED | {(1, "1"): {"change": "edited"}}, (1, "1"), "is edited, but nothing new is written"),
+        (EDITED | {(1, "1"): {"new_text": "Names rest  for {n}"}}, (1, "question"), "is edited, but no change is written"),
+        (EDITED | {(1, "1"): {"change": "kept", "new_text": "Names"}}, (1, "1"), "is kept, but something new is written"),
+        (EDITED | {(1, "1"): {"change": "removed", "new_weight": "10"}}, (1, "1"), "is removed, but something new"),
+        (EDITED | {(1, "1"): {"change": "gone"}}, (1, "1"), "change: 'gone' is none of kept, edited, removed"),
+        (EDITED | {(1, "1"): {"new_tier": "major"}}, (1, "1"), "new_tier: 'major' is none of main, bonus, veto"),
+        (EDITED | {(1, "1"): {"new_weight": "much"}}, (1, "1"), "new_weight: 'much' is no percentage above 0; write it as 25%"),
+        (EDITED | {(1, "1"): {"new_weight": "1"}}, (1, "1"), "new_weight: '1' could be 1 % or all of it"),
+        (EDITED | {(1, "3"): {"new_weight": "10"}}, (1, "3"), "new_weight: only main criteria have a weight, not bonus"),
+        (EDITED | {(1, "3"): {"new_tier": "main"}}, (1, "3"), "new_weight: is empty; a main criterion needs a weight"),
+        (
+            EDITED | {(1, "2"): {"change": "removed"}},
+            (1, "question"),
+            "the weights of its main criteria sum to 60 %, not to 100 %",
+        ),
+        (EDITED | {(1, "1"): {"new_weight": "60.1"}}, (1, "question"), "sum to 100.1 %, not to 100 %"),
+        (
+            EDITED | {(1, "1"): {"change": "removed"}, (1, "2"): {"change": "removed"}},
+            (1, "question"),
+            "leaves no main criterion",
+        ),
+        (EDITED | {(1, "3"): {"new_text": "names REST for {n}."}}, (1, "3"), "says the same as sheet Drafts, row 4"),
+        (EDITED | {(1, "4"): {"new_text": "Advises alcohol"}}, (1, "4"), "a veto is worded as a requirement"),
+        (EDITED | {(1, "3"): {"new_tier": "veto"}}, (1, "3"), "a veto is worded as a requirement"),
+        (EDITED | {(1, "1"): {"new_text": "Names rest; names sleep"}}, (1, "1"), "it holds a semicolon"),
+        (EDITED | {(1, "1"): {"new_text": "—"}}, (1, "1"), "says nothing"),
+        (EDITED | {(1, "added 1"): {"new_text": "Adds a thing"}}, (1, "added 1"), "new_tier: is empty"),
+        (EDITED | {(1, "added 1"): {"new_tier": "bonus"}}, (1, "added 1"), "new_text: is empty"),
+        (
+            EDITED | {(1, "added 1"): {"new_text": "Adds", "new_tier": "bonus", "new_weight": "5"}},
+            (1, "added 1"),
+            "only main criteria have a weight",
+        ),
+        (
+            {(1, "question"): {"decision": "accepted", "comment": "ask ada@clinic.org"}},
+            (1, "question"),
+            "holds an e-mail address",
+        ),
+        ({(1, "question"): {"decision": datetime(2026, 1, 2)}}, (1, "question"), "has made a date of what was typed"),
+        (EDITED | {(1, "1"): {"new_weight": datetime(2026, 2, 1)}}, (1, "1"), "has made a date of what was typed"),
+        (EDITED | {(1, "1"): {"new_text": "=A1"}}, (1, "1"), "holds a formula"),
+        ({(1, "1"): {"text": "Names gin"}}, (1, "1"), "text: was not to be changed"),
+        ({(1, "1"): {"weight": 0.7}}, (1, "1"), "weight: was not to be changed"),
+        ({(1, "1"): {"weight": None}}, (1, "1"), "weight: was not to be changed"),
+        ({(1, "3"): {"tier": "main"}}, (1, "3"), "tier: was not to be changed"),
+        ({(1, "question"): {"decision": "accepted", "text": "Who?"}}, (1, "question"), "text: was not to be changed"),
+        ({(1, "1"): {"key": "criterion_77"}}, (1, "1"), "belongs to no draft of this file"),
+        ({(1, "1"): {"draft": "rubric_77"}}, (1, "1"), "belongs to no draft of this file"),
+    ],
+)
+def test_whatever_is_wrong_is_named_at_its_row_and_nothing_is_imported(
+    cells: dict[tuple[int, str], dict[str, Any]], place: tuple[int, str], says: str, tmp_path: Path
+) -> None:
+    path, drawn, rows = filled(tmp_path, cells, drafts=2)
+    found = problems(path, drawn)
+    assert any(line.startswith(f"sheet Drafts, row {rows[place]}: ") and says in line for line in found), found
+
+
+def test_all_problems_are_listed_at_once(tmp_path: Path) -> None:
+    path, drawn, rows = filled(
+        tmp_path,
+        {
+            (1, "question"): {"decision": None},
+            (2, "question"): {"decision": "maybe"},
+            (3, "2"): {"new_weight": "x"},
+        },
+        drafts=3,
+    )
+    assert [line.split(": ")[0] for line in problems(path, drawn)] == [
+        f"sheet Drafts, row {rows[place]}" for place in ((1, "question"), (2, "question"), (3, "2"))
+    ]
+
+
+def test_a_half_filled_file_names_every_draft_that_is_left(tmp_path: Path) -> None:
+    drawn = a_round(3)
+    path = written(drawn, tmp_path)["xlsx dr.ada"]
+    rows = fill(path, drawn, {(2, "question"): {"decision": "accepted"}})
+    assert problems(path, drawn) == [
+        f"sheet Drafts, row {rows[n, 'question']}: decision: is empty; choose one of accepted, edited, rejected" for n in (1, 3)
+    ]
+
+
+def test_rows_that_are_gone_or_there_twice_are_named(tmp_path: Path) -> None:
+    path, drawn, rows = filled(tmp_path, {}, drafts=2)
+    book = openpyxl.load_workbook(path)
+    page = book["Drafts"]
+    for cell, above in zip(page[rows[1, "2"]], page[rows[1, "1"]], strict=True):
+        cell.value = above.value
+    book.save(path)
+    assert problems(path, drawn) == [
+        f"sheet Drafts, row {rows[1, '2']}: is there twice, see row {rows[1, '1']}",
+        f"sheet Drafts, draft 1: 1 of its rows are missing ({drawn.drafts[0].criteria[1][0]})",
+    ]
+
+
+def test_rows_may_stand_in_another_order(tmp_path: Path) -> None:
+    path, drawn, _ = filled(tmp_path, EDITED | {(1, "3"): {"change": "removed"}}, drafts=2)
+    straight = returned(path, drawn)
+    book = openpyxl.load_workbook(path)
+    page = book["Drafts"]
+    cells = [[cell.value for cell in row] for row in page.iter_rows(min_row=3)]
+    for row, values in zip(page.iter_rows(min_row=3), reversed(cells), strict=True):
+        for cell, value in zip(row, values, strict=True):
+            cell.value = value
+    book.save(path)
+    by_draft = {one.decision["rubric_version"]: one.changes for one in returned(path, drawn).decided}
+    assert {one.decision["rubric_version"]: {c["change"] for c in one.changes} for one in straight.decided} == {
+        version: {c["change"] for c in changes} for version, changes in by_draft.items()
+    }
+
+
+def test_another_round_other_drafts_and_another_kind_of_file_are_refused(tmp_path: Path) -> None:
+    path, drawn, _ = filled(tmp_path, {})
+    assert problems(path, a_round(1, name="r2")) == ["review-r1-dr.ada.xlsx: belongs to round 'r1', not 'r2'"]
+    assert "was made for other drafts of round 'r1'" in problems(path, a_round(2))[0]
+    assert "was made for other drafts" in problems(path, a_round(1, reviewers=("dr.bob",)))[0]
+    for name, content in (("x.xlsx", b"no"), ("x.json", b"{}"), ("y.json", b"[1]"), ("z.json", b"\xff")):
+        (tmp_path / name).write_bytes(content)
+        (line,) = problems(tmp_path / name, drawn)
+        assert line.startswith(f"{name}: is no ")
+
+
+def test_when_it_was_saved_stands_in_the_tables_and_else_when_it_came(tmp_path: Path) -> None:
+    path, drawn, _ = filled(tmp_path, {})
+    book = openpyxl.load_workbook(path)
+    saved = datetime.fromisoformat(tables(returned(path, drawn)).review_decisions[0]["reviewed_at"])
+    assert abs(saved.timestamp() - book.properties.modified.timestamp()) < 86_400 and saved.year >= 2026
+    from assets.reviewing.workbook import _timeless
+
+    path.write_bytes(_timeless(path.read_bytes()))
+    assert tables(returned(path, drawn)).review_decisions[0]["reviewed_at"] == RECEIVED
+
+
+@pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice is not installed")
+def test_a_file_that_libreoffice_has_saved_decides_the_same(tmp_path: Path) -> None:
+    path, drawn, _ = filled(tmp_path, EDITED | {(1, "1"): {"new_weight": 0.5}, (1, "2"): {"new_weight": 0.5}}, drafts=2)
+    out = tmp_path / "libre"
+    subprocess.run(
+        ["soffice", "--headless", "--convert-to", "xlsx:Calc MS Excel 2007 XML", "--outdir", str(out), str(path)], check=True
+    )
+    again = merge(tables(returned(path, drawn)), returned(out / path.name, drawn))
+    assert again == tables(returned(path, drawn))
+
+
+ACCEPT = [choice("decision", "accepted")]
+
+
+def test_label_studio_decides_as_a_workbook_does(tmp_path: Path) -> None:
+    drawn = a_round(2)
+    files = written(drawn, tmp_path)
+    fill(
+        files["xlsx dr.ada"],
+        drawn,
+        accept_all(drawn)
+        | {
+            (1, "question"): {"decision": "edited", "comment": "ok"},
+            (1, "1"): {"new_text": "Names sleep", "new_weight": 0.5},
+            (1, "2"): {"new_weight": "50%"},
+            (1, "3"): {"change": "removed"},
+            (1, "added 3"): {"new_text": "Consoles", "new_tier": "bonus"},
+        },
+    )
+    export = export_of(
+        files["json dr.ada"],
+        {
+            1: [
+                choice("decision", "edited"),
+                text("comment", "ok"),
+                text("criteria_0_new_text", "Names sleep"),
+                number("criteria_0_new_weight", 50),
+                number("criteria_1_new_weight", 50),
+                choice("criteria_2_change", "removed"),
+                text("added_2_new_text", "Consoles"),
+                choice("added_2_new_tier", "bonus"),
+            ],
+            2: ACCEPT,
+        },
+    )
+    one = tables(returned(files["xlsx dr.ada"], drawn))
+    # The same but for the times, which `merge` leaves aside.
+    assert merge(one, returned(export, drawn)) == one
+    made = tables(returned(export, drawn))
+    assert {row["reviewed_at"] for row in made.review_decisions} == {"2026-05-03T09:00:00+00:00"}
+
+
+def test_unfinished_skipped_and_doubled_tasks_are_named(tmp_path: Path) -> None:
+    drawn = a_round(4)
+    export = export_of(written(drawn, tmp_path)["json dr.ada"], {1: ACCEPT, 2: ACCEPT, 3: [text("comment", "hm")]})
+    tasks = json.loads(export.read_text(encoding="utf-8"))
+    tasks[0]["annotations"] *= 2
+    tasks[1]["annotations"][0]["was_cancelled"] = True
+    export.write_text(json.dumps(tasks), encoding="utf-8")
+    assert problems(export, drawn) == [
+        "task 101: has 2 annotations; keep one and delete the others",
+        "task 102: was skipped",
+        "task 104: is not annotated",
+        "task 103: decision: is empty; choose one of accepted, edited, rejected",
+    ]
+
+
+def test_a_task_that_is_gone_doubled_foreign_or_changed_is_named(tmp_path: Path) -> None:
+    drawn = a_round(5)
+    export = export_of(written(drawn, tmp_path)["json dr.ada"], dict.fromkeys(range(1, 6), ACCEPT))
+    tasks = json.loads(export.read_text(encoding="utf-8"))
+    tasks[1]["meta"] = tasks[0]["meta"]
+    tasks[2]["meta"]["round"] = "r9"
+    tasks[3]["data"]["criteria"][0]["criterion"] = "main, 60%: Names gin"
+    tasks[4]["data"]["criteria"].pop()
+    export.write_text(json.dumps(tasks), encoding="utf-8")
+    assert problems(export, drawn) == [
+        "task 102: is of the same draft as task 101",
+        "task 103: belongs to round 'r9', not 'r1'",
+        "task 104, criterion 1: criterion: was not to be changed; its changes go into the fields for them",
+        "task 105: its criteria are not those that were exported",
+        "export-review-r1-dr.ada.json: draft 2 of dr.ada is missing",
+        "export-review-r1-dr.ada.json: draft 3 of dr.ada is missing",
+    ]
+
+
+def test_an_empty_export_is_no_answer(tmp_path: Path) -> None:
+    (tmp_path / "e.json").write_text("[]")
+    assert problems(tmp_path / "e.json", a_round(1)) == ["e.json: holds no task"]
+
+
+@pytest.mark.parametrize("person", [7, {"id": 7, "email": "ada@clinic.org", "first_name": "Ada"}])
+def test_people_of_label_studio_get_their_pseudonyms_and_no_address_enters_a_table(person: Any, tmp_path: Path) -> None:
+    drawn = a_round(1)
+    export = export_of(written(drawn, tmp_path)["json dr.ada"], {1: ACCEPT}, completed_by=person)
+    assert tables(returned(export, drawn)).review_decisions[0]["reviewer"] == "dr.ada"
+    made = tables(returned(export, drawn, annotators={"7": "dr.eve"}))
+    assert made.review_decisions[0]["reviewer"] == "dr.eve"
+    assert "clinic" not in repr(made)
+    assert problems(export, drawn, annotators={"8": "dr.eve"}) == ["task 101: nobody is named for annotator 7 of Label Studio"]
+    assert problems(export, drawn, annotators={"7": "ada@clinic.org"}) == [
+        "task 101: nobody is named for annotator 7 of Label Studio"
+    ]
+
+
+def test_answers_of_a_kind_that_was_not_asked_for_are_named(tmp_path: Path) -> None:
+    drawn = a_round(1)
+    odd = [*ACCEPT, {"from_name": "box", "value": {"x": 1}}, "x", text("criteria_9_new_text", "y")]
+    export = export_of(written(drawn, tmp_path)["json dr.ada"], {1: odd})
+    assert problems(export, drawn) == [
+        "task 101: holds an answer of a kind that was not asked for",
+        "task 101: holds an answer of a kind that was not asked for",
+        "task 101: answers criteria 10, of which there are 4",
+    ]
+
+
+def test_two_reviewers_files_add_up_and_the_same_file_again_changes_nothing(tmp_path: Path) -> None:
+    drawn = a_round(5, reviewers=("dr.ada", "dr.bob"))
+    files = written(drawn, tmp_path)
+    for reviewer in ("dr.ada", "dr.bob"):
+        fill(files[f"xlsx {reviewer}"], drawn, accept_all(drawn, reviewer))
+    first = tables(returned(files["xlsx dr.ada"], drawn))
+    both = merge(first, returned(files["xlsx dr.bob"], drawn))
+    assert isinstance(both, RoundTables)
+    assert (len(first.review_decisions), len(both.review_decisions), both.drafts) == (3, 5, 5)
+    # Saved again, later, with nothing changed: the earlier times stay.
+    later = read_returned(files["xlsx dr.ada"], drawn, received_at="2027-01-01T00:00:00+00:00")
+    assert isinstance(later, Returned)
+    assert merge(both, later) == both
+
+
+def test_another_decision_needs_replace(tmp_path: Path) -> None:
+    path, drawn, rows = filled(tmp_path, {}, drafts=2)
+    before = tables(returned(path, drawn))
+    fill(path, drawn, {(1, "question"): {"decision": "rejected"}})
+    changed = returned(path, drawn)
+    found = merge(before, changed)
+    assert isinstance(found, list)
+    assert [str(problem) for problem in found] == [
+        f"sheet Drafts, row {rows[1, 'question']}: is accepted by dr.ada already, in other words; import with replace to"
+        " change that"
+    ]
+    after = merge(before, changed, replace=True)
+    assert isinstance(after, RoundTables)
+    first, second = drawn.drafts
+    assert {row["instruction_id"]: row["decision"] for row in after.review_decisions} == {
+        first.instruction_id: "rejected",
+        second.instruction_id: "accepted",
+    }
+    assert {row["instruction_id"] for row in after.reviewed_criteria} == {second.instruction_id}
+    assert {row["change"] for row in after.criterion_versions if row["instruction_id"] == first.instruction_id} == {"rejected"}
+
+
+def test_a_round_that_was_exported_anew_does_not_take_up_what_came_before(tmp_path: Path) -> None:
+    path, drawn, _ = filled(tmp_path, {})
+    old = RoundTables(round="r1", digest="other", drafts=1)
+    assert merge(old, returned(path, drawn)) == [
+        Problem("round r1", "was exported anew since; what came back before belongs to other drafts")
+    ]
+
+
+def test_a_round_is_kept_and_read_back_with_the_same_bytes(tmp_path: Path) -> None:
+    path, drawn, _ = filled(tmp_path, EDITED | {(1, "3"): {"change": "removed"}}, drafts=3)
+    made = tables(returned(path, drawn))
+    folders = [tmp_path / "a", tmp_path / "b"]
+    for folder in folders:
+        folder.mkdir()
+    write_round(made, folders[0])
+    write_round(read_round(folders[0]), folders[1])
+    names = sorted(file.name for file in folders[0].iterdir())
+    assert names == ["criterion_versions.parquet", "review_decisions.parquet", "reviewed_criteria.parquet", "round.json"]
+    assert all((folders[0] / name).read_bytes() == (folders[1] / name).read_bytes() for name in names)

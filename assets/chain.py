@@ -10,7 +10,7 @@ from assets.policy.steps import BASE_ROLLOUTS, POLICY, POLICY_BENCHMARK, POLICY_
 from assets.preferences.steps import SNAPSHOTS
 from assets.reports.data_card_steps import DATA_CARD
 from assets.reports.steps import REPORT
-from assets.responses.steps import CANDIDATES
+from assets.responses.steps import BASE_RESPONSES, CANDIDATES, GENERATE_RESPONSES
 from assets.reward_model.steps import BASE_MODEL, PANEL, REWARD_MODEL, REWARD_MODEL_BENCHMARK
 from assets.steps import Step
 from assets.warehouse.steps import WAREHOUSE
@@ -25,11 +25,13 @@ CHAIN: tuple[Step, ...] = (
     CURATION,
     CONTAMINATION,
     DATA_CARD,
+    BASE_MODEL,
+    GENERATE_RESPONSES,
+    BASE_RESPONSES,
     CANDIDATES,
     WAREHOUSE,
     CONTRACTS,
     *SNAPSHOTS,
-    BASE_MODEL,
     REWARD_MODEL,
     PANEL,
     REWARD_MODEL_BENCHMARK,

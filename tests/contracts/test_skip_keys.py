@@ -205,7 +205,7 @@ def test_an_edited_readme_or_config_changes_no_key(tree: Path) -> None:
     [
         ("training/policy/train.py", {"policy"}),
         ("training/base_model/random_model.py", {"base_model"}),
-        ("training/generation/rollouts.py", {"policy", "base_rollouts", "policy_rollouts"}),
+        ("training/generation/rollouts.py", {"policy", "base_rollouts", "policy_rollouts", "base_responses"}),
         ("training/benchmark/policy_stage.py", {"reward_model_benchmark", "policy_benchmark"}),
         ("assets/reports/report.css", {"report", "data_card"}),
         ("assets/instructions/difficulty_local.py", {"difficulty", "data_card"}),

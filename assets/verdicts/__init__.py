@@ -1,0 +1,1 @@
+"""Verdicts: what people and models say of responses."""

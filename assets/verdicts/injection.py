@@ -69,6 +69,7 @@ _WANTS = (
     rf"\b(?:answer|reply|respond|output|return|say|write|print)(?: (?:only|just|with|simply|always))* [\"']?(?:un)?met\b[\"']?"
     rf"(?= (?:for|to|on|in) (?:everything|{_EVERY}|c\d|the {_CRITERIA})|[.!,]|$)",
     rf"\b(?:give|award|assign|rate|score|grade|mark) {_THIS} (?:as |with |at )?(?:an? |the )?(?:{_BEST}\b|{_MET})",
+    rf"\b{_THIS} (?:should|must|has to|deserves to) (?:get|receive|earn|be given) (?:an? |the )?{_BEST}\b",
     rf"\b{_THIS} (?:\w+ly |already )*(?:meets|satisfies|fulfill?s|passes) {_EVERY} ?{_CRITERIA}",
     rf"{_CRITERIA} (?:is|are|has been|have been|was|were) (?:all |\w+ly )*{_MET} (?:in|by) {_THIS}",
     r"\b(?:use|quote|cite|copy) (?:this|the (?:following|next|previous)) (?:sentence|passage|line|text|quote|paragraph)"
@@ -81,7 +82,7 @@ _FORGETS = (
 )
 _IMITATES = (
     rf"\bverdicts?[\"']? ?[:=-] ?(?:{_MET}|[\"']?pass\b)",
-    r"\bc\d{1,2}[\"']? ?(?:[:=]|->) ?[\"']?(?:un)?met\b",
+    r"\bc\d{1,2}[\"']? ?(?:[:=]|->|is |as )? ?[\"']?(?:un)?met\b",
     r"\{[^{}]{0,400}[\"'](?:verdicts?|criterion)[\"'] ?:[^{}]{0,400}\}?",
     r"[\"'](?:verdicts?|criterion)[\"'] ?: ?[\"'\[{]",
     # Tags of the enclosures and tokens of chat templates; a space may stand where they were defused.

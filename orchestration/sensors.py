@@ -27,7 +27,7 @@ _SECONDS = 30
     job_names=[f"import_{name}" for name in JOB_OF.values()],
     minimum_interval_seconds=_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Takes in forms that reviewers put into the inbox: <home>/inbox, or the folder or s3:// prefix the UI was given.",
+    description="Takes in forms that reviewers put into the inbox: <home>/inbox, or a folder or s3:// prefix given to the UI.",
 )
 def returned_files(context: dg.SensorEvaluationContext, project: ProjectResource) -> dg.SensorResult | dg.SkipReason:
     """One run for each new or changed file that belongs to a round of this project folder; others are named in the log."""

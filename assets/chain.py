@@ -12,7 +12,11 @@ from assets.reports.data_card_steps import DATA_CARD
 from assets.reports.steps import REPORT
 from assets.responses.steps import BASE_RESPONSES, CANDIDATES, GENERATE_RESPONSES
 from assets.reward_model.steps import BASE_MODEL, PANEL, REWARD_MODEL, REWARD_MODEL_BENCHMARK
+from assets.rubrics.review_steps import REVIEWS
+from assets.rubrics.steps import DRAFT_RUBRICS, RUBRICS
 from assets.steps import Step
+from assets.verdicts.adjudication_steps import VERDICTS
+from assets.verdicts.judge_steps import JUDGE
 from assets.warehouse.steps import WAREHOUSE
 
 CHAIN: tuple[Step, ...] = (
@@ -25,10 +29,15 @@ CHAIN: tuple[Step, ...] = (
     CURATION,
     CONTAMINATION,
     DATA_CARD,
+    REVIEWS,
+    DRAFT_RUBRICS,
+    RUBRICS,
     BASE_MODEL,
     GENERATE_RESPONSES,
     BASE_RESPONSES,
     CANDIDATES,
+    JUDGE,
+    VERDICTS,
     WAREHOUSE,
     CONTRACTS,
     *SNAPSHOTS,

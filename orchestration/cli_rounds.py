@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from assets.steps import Settings
+if TYPE_CHECKING:
+    from assets.steps import Settings
+
 
 # What argparse hands a command's subparser to.
 AddCommon = Callable[[argparse.ArgumentParser], None]
@@ -94,10 +97,10 @@ def run_rounds(arguments: argparse.Namespace, settings: Settings) -> None:
         print(rates_table(review_rates(settings)))
 
 
-_SHOWN = ("decided", "outstanding", "items", "agreed", "disputed", "adjudicated", "open", "waiting")
+_SHOWN = ("decided", "outstanding", "items", "agreed", "disputed")
 
 
-def _adjudication_line(name: str, told: dict[str, object]) -> str:
+def _adjudication_line(name: str, told: Mapping[str, Any]) -> str:
     left = ", ".join(f"{key.removeprefix('left out: ')} {n}" for key, n in told.items() if key.startswith("left out: ") and n)
     line = f"round {name}: {told['responses']} responses, {told['items']} items in {told['parts']} part(s)"
     return f"{line}; left out: {left}" if left else line

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
@@ -18,6 +20,7 @@ def core_job() -> UnresolvedAssetJobDefinition:
     )
 
 
+@cache
 def round_jobs() -> list[UnresolvedAssetJobDefinition]:
     """Sending a round out, and taking it in with what follows from it at once; all else becomes stale."""
     return [

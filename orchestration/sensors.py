@@ -15,16 +15,16 @@ import fsspec
 from assets.interfaces import PARTITIONS_OF, ProjectResource
 from assets.reviewing.forms import FormError
 from assets.reviewing.returned import SUFFIXES
+from orchestration.instance import INBOX_VARIABLE
+from orchestration.jobs import round_jobs
 from orchestration.rounds import EXPORT_OF, JOB_OF, RETURN_OF, round_of_file
 
-# Names the folder or prefix that is watched; `promedical ui --inbox` sets it.
-INBOX_VARIABLE = "PROMEDICAL_INBOX"
 _SECONDS = 30
 
 
 @dg.sensor(
     name="returned_files",
-    job_names=[f"import_{name}" for name in JOB_OF.values()],
+    jobs=[job for job in round_jobs() if job.name.startswith("import_")],
     minimum_interval_seconds=_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Takes in forms that reviewers put into the inbox: <home>/inbox, or a folder or s3:// prefix given to the UI.",

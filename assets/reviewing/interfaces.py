@@ -18,7 +18,7 @@ from training.stages import source_hash
 from training.storage import Store
 
 
-class ImportConfig(dg.Config):  # type: ignore[misc]
+class ImportConfig(dg.Config):
     """Files of one round that came back.
 
     Attributes:

@@ -27,7 +27,7 @@ def assets() -> list[dg.AssetsDefinition]:
     return [review_exports, review_rounds, *(step_assets(step) for step in (REVIEWS, DRAFT_RUBRICS, RUBRICS))]
 
 
-class ReviewExportConfig(dg.Config):  # type: ignore[misc]
+class ReviewExportConfig(dg.Config):
     """A round that goes out.
 
     Attributes:

@@ -37,7 +37,7 @@ def assets() -> list[dg.AssetsDefinition]:
     return [adjudication_exports, adjudication_rounds, *(step_assets(step) for step in (JUDGE, VERDICTS))]
 
 
-class AdjudicationExportConfig(dg.Config):  # type: ignore[misc]
+class AdjudicationExportConfig(dg.Config):
     """A round that goes out.
 
     Attributes:
@@ -167,10 +167,10 @@ def _drawn(folders: dict[str, Path], name: str, config: AdjudicationExportConfig
             about[row["instruction_id"]] |= row
     whole = [row for row in about.values() if "split" in row and "kept" in row]
     judges = {row["judge"] for table in ("known_verdicts", "model_verdicts") for row in rows(table, "judge")}
-    columns = ("criterion_id", "instruction_id", "tier", "text", "weight", "rubric_version")
+    criterion = ("criterion_id", "instruction_id", "tier", "text", "weight", "rubric_version")
     return make_export(
         adjudication_pool(
-            whole, rows("raw_criteria", *columns), rows("raw_responses", "response_id", "instruction_id", "model", "text")
+            whole, rows("raw_criteria", *criterion), rows("raw_responses", "response_id", "instruction_id", "model", "text")
         ),
         name=name,
         reviewers=config.reviewers,

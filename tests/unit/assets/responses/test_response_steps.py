@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,41 +12,39 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from assets.endpoints.config import EndpointConfig
-from assets.instructions import project_file
 from assets.instructions.tables import SCHEMAS
 from assets.responses.steps import BASE_RESPONSES, CANDIDATES, GENERATE_RESPONSES
 from assets.rubrics.statements import statement_rubric
 from assets.steps import Settings, Step, StepRun
 from tests.fixtures.candidate_tables import SPLITS, raw_tables, write_rows
-from tests.unit.assets.responses.scripted_endpoint import ScriptedAsk, endpoint
+from tests.unit.assets.responses.scripted_endpoint import ScriptedAsk
 from training.config import ConfigError
 from training.generation.samples import sample_row
 from training.records import content_id
 
 ENDPOINTS = {
-    "generator_qwen": endpoint("qwen3-8b", "qwen3", 8001),
-    "generator_llama": endpoint("llama-3-8b", "llama3", 8002),
-    "generator_gemma": endpoint("gemma-3-4b", "gemma3", 8003),
+    "generator_qwen": ("qwen3-8b", "qwen3", 8001),
+    "generator_llama": ("llama-3-8b", "llama3", 8002),
+    "generator_gemma": ("gemma-3-4b", "gemma3", 8003),
 }
-GENERATORS = "responses:\n  generators: [{endpoint: generator_qwen, samples: 2}, {endpoint: generator_llama}]\n"
+GENERATORS = {"generators": [{"endpoint": "generator_qwen", "samples": 2}, {"endpoint": "generator_llama"}]}
 
 
-@pytest.fixture
-def declared(monkeypatch: pytest.MonkeyPatch) -> dict[str, EndpointConfig]:
-    """The endpoints that the user's file declares; a test may change them."""
-    endpoints = dict(ENDPOINTS)
-
-    def endpoint_named(path: Path | None, name: str) -> EndpointConfig:
-        if name not in endpoints:
-            raise ConfigError(f"endpoint {name} is not declared")
-        return endpoints[name]
-
-    module = ModuleType("assets.endpoints.project")
-    module.endpoint_named = endpoint_named  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "assets.endpoints.project", module)
-    monkeypatch.setattr(project_file, "SECTIONS", {*project_file.SECTIONS, "responses"})
-    return endpoints
+def settings(
+    folder: Path,
+    responses: Mapping[str, Any] | None = None,
+    *,
+    profile: str = "local",
+    endpoints: Mapping[str, tuple[str, str, int]] = ENDPOINTS,
+) -> Settings:
+    """A user's file that declares endpoints (model, family, port), and its section `responses`."""
+    declared = {
+        name: {"base_url": f"http://127.0.0.1:{port}/v1", "model": model, "family": family}
+        for name, (model, family, port) in endpoints.items()
+    }
+    file = folder / "mine.yaml"
+    file.write_text(json.dumps({"endpoints": declared, "responses": responses}), encoding="utf-8")
+    return Settings(profile=profile, sources=(), home=folder, config=file)
 
 
 @pytest.fixture
@@ -65,14 +64,6 @@ def answer(monkeypatch: pytest.MonkeyPatch) -> Callable[..., ScriptedAsk]:
         return ask
 
     return put
-
-
-def settings(folder: Path, text: str | None = None, profile: str = "local") -> Settings:
-    if text is None:
-        return Settings(profile=profile, sources=(), home=folder)
-    file = folder / "mine.yaml"
-    file.write_text(text, encoding="utf-8")
-    return Settings(profile=profile, sources=(), home=folder, config=file)
 
 
 def run_step(step: Step, chosen: Settings, inputs: Mapping[str, Path], folder: Path) -> tuple[dict[str, Any], dict[str, Path]]:
@@ -104,9 +95,7 @@ def test_without_generators_an_empty_table_comes_and_nothing_is_read(tmp_path: P
     assert metadata == {"generated_responses": {"rows": 0}}
 
 
-def test_eligible_instructions_are_put_to_every_generator(
-    tmp_path: Path, declared: dict[str, EndpointConfig], answer: Callable[..., ScriptedAsk]
-) -> None:
+def test_eligible_instructions_are_put_to_every_generator(tmp_path: Path, answer: Callable[..., ScriptedAsk]) -> None:
     ask = answer(lambda model, question, seed: (f"{model} {question} {seed}", "stop" if seed == 0 else "length"))
     inputs = raw_tables(
         tmp_path / "in",
@@ -144,9 +133,7 @@ def test_eligible_instructions_are_put_to_every_generator(
     }
 
 
-def test_the_same_replies_give_the_same_bytes(
-    tmp_path: Path, declared: dict[str, EndpointConfig], answer: Callable[..., ScriptedAsk]
-) -> None:
+def test_the_same_replies_give_the_same_bytes(tmp_path: Path, answer: Callable[..., ScriptedAsk]) -> None:
     inputs = raw_tables(tmp_path / "in", {f"i{n}": "rm_train" for n in range(30)})
     written = []
     for number in range(2):
@@ -157,43 +144,37 @@ def test_the_same_replies_give_the_same_bytes(
 
 
 def test_a_limit_draws_the_same_instructions_and_more_of_them_when_it_grows(
-    tmp_path: Path, declared: dict[str, EndpointConfig], answer: Callable[..., ScriptedAsk]
+    tmp_path: Path, answer: Callable[..., ScriptedAsk]
 ) -> None:
     inputs = raw_tables(tmp_path / "in", {f"i{n}": "rm_train" for n in range(30)})
     drawn = []
     for limit in (3, 8):
         ask = answer(lambda *_: ("Yes.", "stop"))
-        chosen = settings(tmp_path, f"{GENERATORS}  limit: {limit}\n")
+        chosen = settings(tmp_path, {**GENERATORS, "limit": limit})
         run_step(GENERATE_RESPONSES, chosen, inputs, tmp_path / str(limit))
         drawn.append({call.messages[-1].content for _, call in ask.asked})
     assert [len(few) for few in drawn] == [3, 8]
     assert drawn[0] < drawn[1]
 
 
-def test_the_resolved_config_holds_what_a_reply_depends_on_and_no_address(
-    tmp_path: Path, declared: dict[str, EndpointConfig]
-) -> None:
-    chosen = settings(tmp_path, GENERATORS)
-    before = GENERATE_RESPONSES.config(chosen)
-    declared["generator_qwen"] = endpoint("qwen3-8b", "qwen3", 9999)
-    assert GENERATE_RESPONSES.config(chosen) == before
-    assert "127.0.0.1" not in str(before)
-    declared["generator_qwen"] = endpoint("qwen3-4b", "qwen3", 8001)
-    assert GENERATE_RESPONSES.config(chosen) != before
-    declared["generator_qwen"] = endpoint("qwen3-8b", "qwen", 8001)
-    assert GENERATE_RESPONSES.config(chosen) != before
+def test_the_resolved_config_holds_what_a_reply_depends_on_and_no_address(tmp_path: Path) -> None:
+    def config(**changed: tuple[str, str, int]) -> dict[str, Any]:
+        return GENERATE_RESPONSES.config(settings(tmp_path, GENERATORS, endpoints={**ENDPOINTS, **changed}))
+
+    before = config()
+    assert "127.0.0.1" not in str(before) and "generator_qwen" not in str(before)
+    assert config(generator_qwen=("qwen3-8b", "qwen3", 9999)) == before
+    assert config(generator_qwen=("qwen3-4b", "qwen3", 8001)) != before
+    assert config(generator_qwen=("qwen3-8b", "qwen", 8001)) != before
 
 
-def test_an_endpoint_that_changed_since_planning_is_not_asked(
-    tmp_path: Path, declared: dict[str, EndpointConfig], answer: Callable[..., ScriptedAsk]
-) -> None:
+def test_an_endpoint_that_changed_since_planning_is_not_asked(tmp_path: Path, answer: Callable[..., ScriptedAsk]) -> None:
     ask = answer(lambda *_: ("Yes.", "stop"))
-    chosen = settings(tmp_path, GENERATORS)
-    config = GENERATE_RESPONSES.config(chosen)
-    declared["generator_qwen"] = endpoint("other", "qwen3")
+    config = GENERATE_RESPONSES.config(settings(tmp_path, GENERATORS))
+    changed = settings(tmp_path, GENERATORS, endpoints={**ENDPOINTS, "generator_qwen": ("other", "qwen3", 8001)})
     (tmp_path / "out").mkdir()
     work = StepRun(
-        settings=chosen,
+        settings=changed,
         config=config,
         inputs=raw_tables(tmp_path / "in", {"a": "rm_train"}),
         outputs={"generated_responses": tmp_path / "out"},
@@ -201,23 +182,22 @@ def test_an_endpoint_that_changed_since_planning_is_not_asked(
         previous=None,
     )
     assert GENERATE_RESPONSES.run is not None
-    with pytest.raises(ConfigError, match="endpoint generator_qwen: it changed while the run was planned"):
+    with pytest.raises(ConfigError, match="sections responses and endpoints: they changed while the run was planned"):
         GENERATE_RESPONSES.run(work)
     assert ask.asked == []
 
 
-def test_paper_wants_three_families_of_endpoints_and_base_model_together(
-    tmp_path: Path, declared: dict[str, EndpointConfig]
-) -> None:
+def test_paper_wants_three_families_of_endpoints_and_base_model_together(tmp_path: Path) -> None:
     assert len(GENERATE_RESPONSES.config(settings(tmp_path, profile="paper"))["generators"]) == 3
     # With the base model, a Qwen3, the two other families would do.
-    two = "responses:\n  generators: [{endpoint: generator_llama}, {endpoint: generator_gemma}]\n"
+    two: dict[str, Any] = {"generators": [{"endpoint": "generator_llama"}, {"endpoint": "generator_gemma"}]}
     assert GENERATE_RESPONSES.config(settings(tmp_path, two, profile="paper"))
+    without_base = {**two, "base_model": {"max_instructions": 0}}
     with pytest.raises(ConfigError, match=r"come from 2 \(gemma, llama\): add generators of 1 more"):
-        GENERATE_RESPONSES.config(settings(tmp_path, f"{two}  base_model: {{max_instructions: 0}}\n", profile="paper"))
-    del declared["generator_gemma"]
-    with pytest.raises(ConfigError, match="generator_gemma is not declared"):
-        GENERATE_RESPONSES.config(settings(tmp_path, profile="paper"))
+        GENERATE_RESPONSES.config(settings(tmp_path, without_base, profile="paper"))
+    two_declared = {name: where for name, where in ENDPOINTS.items() if name != "generator_gemma"}
+    with pytest.raises(ConfigError, match="endpoint 'generator_gemma' is not declared"):
+        GENERATE_RESPONSES.config(settings(tmp_path, profile="paper", endpoints=two_declared))
 
 
 def test_the_base_model_is_off_locally_and_reads_nothing_then(tmp_path: Path) -> None:
@@ -226,14 +206,14 @@ def test_the_base_model_is_off_locally_and_reads_nothing_then(tmp_path: Path) ->
     assert BASE_RESPONSES.used_inputs(config) == {}
 
 
-def test_the_users_section_switches_the_base_model_on(tmp_path: Path, declared: dict[str, EndpointConfig]) -> None:
-    text = "responses:\n  splits: [validation]\n  enough: 2\n  base_model: {max_instructions: 7, samples: 3}\n"
-    config = BASE_RESPONSES.config(settings(tmp_path, text))
+def test_the_users_section_switches_the_base_model_on(tmp_path: Path) -> None:
+    chosen = {"splits": ["validation"], "enough": 2, "base_model": {"max_instructions": 7, "samples": 3}}
+    config = BASE_RESPONSES.config(settings(tmp_path, chosen))
     assert (config["max_instructions"], config["samples"], config["model_name"]) == (7, 3, "base")
     assert (config["splits"], config["enough"]) == (["validation"], 2)
     assert set(BASE_RESPONSES.used_inputs(config)) == set(BASE_RESPONSES.inputs)
     with pytest.raises(ConfigError, match="responses: base_model: instructions: unknown key"):
-        BASE_RESPONSES.config(settings(tmp_path, "responses: {base_model: {instructions: 7}}"))
+        BASE_RESPONSES.config(settings(tmp_path, {"base_model": {"instructions": 7}}))
 
 
 def sample(key: str, text: str, outcome: Any, *, model: str = "m", attempt: int = 0) -> dict[str, Any]:
@@ -341,17 +321,15 @@ def test_only_samples_with_an_outcome_to_keep_become_responses(tmp_path: Path) -
     assert len(edited) >= 2 and {row["judge_kind"] for row in verdicts} == {"human", "construction", "assumed"}
 
 
-def test_truncated_samples_are_kept_where_the_user_says_so(tmp_path: Path, declared: dict[str, EndpointConfig]) -> None:
+def test_truncated_samples_are_kept_where_the_user_says_so(tmp_path: Path) -> None:
     inputs = candidate_inputs(tmp_path / "in", [sample("y", "Take", "truncated")], [])
-    chosen = settings(tmp_path, "responses: {keep: [answered, truncated]}")
+    chosen = settings(tmp_path, {"keep": ["answered", "truncated"]})
     metadata, files = run_step(CANDIDATES, chosen, inputs, tmp_path)
     assert "Take" in pq.read_table(files["raw_responses"])["text"].to_pylist()
     assert metadata["raw_responses"]["generated_responses kept"] == 1
 
 
-def test_other_generators_change_no_key_of_the_step_that_puts_together(
-    tmp_path: Path, declared: dict[str, EndpointConfig]
-) -> None:
+def test_other_generators_change_no_key_of_the_step_that_puts_together(tmp_path: Path) -> None:
     assert CANDIDATES.config(settings(tmp_path, GENERATORS)) == CANDIDATES.config(settings(tmp_path))
 
 

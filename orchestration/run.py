@@ -87,13 +87,7 @@ def _execute(instance: dg.DagsterInstance, settings: Settings, todo: Sequence[St
     warnings.filterwarnings("ignore", category=dg.PreviewWarning)
     from orchestration.build import build_defs
 
-    project = ProjectResource(
-        home=str(settings.home),
-        profile=settings.profile,
-        sources=list(settings.sources),
-        config=str(settings.config) if settings.config else None,
-    )
-    job = build_defs(project=project).resolve_job_def("core")
+    job = build_defs(project=ProjectResource.of(settings)).resolve_job_def("core")
     asset_keys = _asset_keys(job, todo)
     check_keys = {dg.AssetCheckKey(dg.AssetKey(asset), step.check_name) for step in todo for asset in step.checks}
     if WAREHOUSE in todo:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from urllib.parse import urlsplit
 
 import pyarrow.parquet as pq
 import pytest
@@ -17,6 +18,7 @@ from assets.responses.steps import BASE_RESPONSES, CANDIDATES, GENERATE_RESPONSE
 from assets.rubrics.statements import statement_rubric
 from assets.steps import Settings, Step, StepRun
 from tests.fixtures.candidate_tables import SPLITS, raw_tables, write_rows
+from tests.unit.assets.instructions.chat_server import Answer, chat_server
 from tests.unit.assets.responses.scripted_endpoint import ScriptedAsk
 from training.config import ConfigError
 from training.generation.samples import sample_row
@@ -155,6 +157,45 @@ def test_a_limit_draws_the_same_instructions_and_more_of_them_when_it_grows(
         drawn.append({call.messages[-1].content for _, call in ask.asked})
     assert [len(few) for few in drawn] == [3, 8]
     assert drawn[0] < drawn[1]
+
+
+def test_over_http_every_sample_is_asked_once_and_a_second_run_replays_all(tmp_path: Path) -> None:
+    def script(body: dict[str, Any], tries: int) -> Answer:
+        question = body["messages"][-1]["content"]
+        if question == "b?":
+            return Answer(status=400, raw=b'{"error": {"message": "too long"}}')
+        finish = "length" if body["seed"] else "stop"
+        choice = {"message": {"content": f"Rest {body['seed']}."}, "finish_reason": finish}
+        usage = {"prompt_tokens": 4, "completion_tokens": 3}
+        return Answer(raw=json.dumps({"choices": [choice], "usage": usage}).encode())
+
+    inputs = raw_tables(tmp_path / "in", {"a": "rm_train", "b": "validation"})
+    generators = {"generators": [{"endpoint": "generator_qwen", "samples": 2}]}
+    written = []
+    with chat_server(script) as server:
+        port = urlsplit(server.base_url).port
+        assert port is not None
+        for number in range(2):
+            chosen = settings(tmp_path, generators, endpoints={"generator_qwen": ("qwen3-8b", "qwen3", port)})
+            _, files = run_step(GENERATE_RESPONSES, chosen, inputs, tmp_path / str(number))
+            written.append(files["generated_responses"].read_bytes())
+        assert len(server.bodies) == 4
+    assert written[0] == written[1]
+    rows = pq.read_table(files["generated_responses"]).to_pylist()
+    assert sorted((row["instruction_id"], row["attempt"], row["text"], row["outcome"], row["tokens"]) for row in rows) == [
+        ("a", 0, "Rest 0.", "answered", 3),
+        ("a", 1, "Rest 1.", "truncated", 3),
+        ("b", 0, "", "refused_by_endpoint", None),
+        ("b", 1, "", "refused_by_endpoint", None),
+    ]
+
+
+def test_nothing_eligible_asks_nobody(tmp_path: Path, answer: Callable[..., ScriptedAsk]) -> None:
+    ask = answer(lambda *_: ("Yes.", "stop"))
+    inputs = raw_tables(tmp_path / "in", {"a": "policy_train"})
+    metadata, files = run_step(GENERATE_RESPONSES, settings(tmp_path, GENERATORS), inputs, tmp_path)
+    assert ask.asked == [] and metadata["generated_responses"]["instructions"] == 0
+    assert pq.read_table(files["generated_responses"]).num_rows == 0
 
 
 def test_the_resolved_config_holds_what_a_reply_depends_on_and_no_address(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from assets.endpoints.config import EndpointConfig
 from assets.instructions.project_file import section
 from assets.instructions.tables import SCHEMAS, TableWriter, write_table
 from assets.responses.compose import compose_responses
@@ -22,7 +23,6 @@ from assets.responses.config import (
     CandidatesConfig,
     ComposeConfig,
     EditConfig,
-    GeneratorConfig,
     candidates_config,
     check_families,
 )
@@ -58,56 +58,57 @@ def _base_inputs(config: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _generate_config(settings: Settings) -> dict[str, Any]:
-    """Whom to ask for what.
+    """Whom to ask for what: endpoints by what their replies depend on, which is neither their address nor their name here.
 
     Raises:
         ConfigError: an endpoint that nobody declares, or too few families.
     """
     config = _candidates(settings)
-    endpoints = _endpoints(settings, [generator.endpoint for generator in config.generators])
+    endpoints = _endpoints(settings, config)
     families = {name: endpoint.family for name, endpoint in endpoints.items()}
     base = CandidateGenerationConfig(**_base_config(settings))
     check_families(families | ({"the base model": base.family} if base.on else {}), at_least=config.families_at_least)
     if not endpoints:
         return {"generators": []}
     return {
-        "generators": [generator.model_dump() for generator in config.generators],
-        "endpoints": {name: _identity(endpoint) for name, endpoint in endpoints.items()},
+        "generators": [
+            {**generator.model_dump(), "endpoint": _identity(endpoints[generator.endpoint])} for generator in config.generators
+        ],
         **config.model_dump(mode="json", include={*_ELIGIBLE, "limit"}),
     }
 
 
-def _endpoints(settings: Settings, names: list[str]) -> dict[str, Any]:
-    if not names:
+def _endpoints(settings: Settings, config: CandidatesConfig) -> dict[str, EndpointConfig]:
+    if not config.generators:
         return {}
     from assets.endpoints.project import endpoint_named
 
-    return {name: endpoint_named(settings.config, name) for name in names}
+    return {name: endpoint_named(settings.config, name) for name in (generator.endpoint for generator in config.generators)}
 
 
-def _identity(endpoint: Any) -> dict[str, Any]:
+def _identity(endpoint: EndpointConfig) -> dict[str, Any]:
+    # The family goes into every row.
     return {**endpoint.identity, "family": family_of(endpoint)}
 
 
 def _generate(run: StepRun) -> dict[str, Metadata]:
-    generators = [GeneratorConfig(**values) for values in run.config["generators"]]
-    if not generators:
+    if not run.config["generators"]:
         write_table(GENERATED, [], run.outputs[GENERATED])
         return {GENERATED: {"rows": 0}}
     from assets.endpoints.desk import asker
 
-    endpoints = _endpoints(run.settings, [generator.endpoint for generator in generators])
-    for name, endpoint in endpoints.items():
-        if _identity(endpoint) != run.config["endpoints"][name]:
-            raise ConfigError(f"endpoint {name}: it changed while the run was planned; run again")
-    eligible = eligible_instructions(run.inputs, splits=run.config["splits"], enough=run.config["enough"])
-    drawn = draw_instructions(eligible, limit=run.config["limit"], seed=run.config["draw_seed"])
+    if _generate_config(run.settings) != run.config:
+        raise ConfigError("sections responses and endpoints: they changed while the run was planned; run again")
+    config = _candidates(run.settings)
+    eligible = eligible_instructions(run.inputs, splits=config.splits, enough=config.enough)
+    drawn = draw_instructions(eligible, limit=config.limit, seed=config.draw_seed)
     asked, repeated, families = Counter[str](), 0, set()
     with TemporaryDirectory(dir=run.outputs[GENERATED].parent) as folder:
         unsorted = Path(folder) / f"{GENERATED}.parquet"
         with TableWriter(GENERATED, unsorted) as writer:
             ask = asker(run.settings, purpose="responses")
-            for batch in generate_responses(drawn, generators=generators, endpoints=endpoints, ask=ask):
+            endpoints = _endpoints(run.settings, config)
+            for batch in generate_responses(drawn, generators=config.generators, endpoints=endpoints, ask=ask):
                 writer.add(pa.Table.from_pylist(batch.rows, schema=SCHEMAS[GENERATED]))
                 asked.update({f"{batch.model} {outcome}": number for outcome, number in batch.outcomes.items()})
                 repeated += batch.repeated
@@ -187,10 +188,13 @@ GENERATE_RESPONSES = Step(
         *_WHICH,
         *(f"assets/responses/{name}.py" for name in ("config", "generate", "outcomes", "sorting", "steps")),
         *(f"training/generation/{name}.py" for name in ("drawing", "outcomes", "refusal", "samples")),
-        *(f"assets/endpoints/{name}.py" for name in ("calls", "config")),
+        "assets/endpoints",
         "assets/instructions/tables.py",
+        # Which keys the resolved config has; what it reads them with is the stage's.
+        "training/generation/candidate_config.py",
+        "training/generation/config.py",
     ),
-    libraries=("pyarrow", "duckdb"),
+    libraries=("pyarrow", "duckdb", "openai", "httpx2"),
     seconds=0.1,
     descriptions={
         GENERATED: "Every sample asked of a configured endpoint, with how it ended: refusals, truncations and empty ones too."

@@ -25,6 +25,7 @@ APART = {
     "assets/lock.py": "keeps runs apart",
     "assets/instructions/curation_steps.py": "describes steps; another step takes names of theirs",
     "assets/instructions/dedup_steps.py": "describes steps; another step takes names of theirs",
+    "assets/instructions/project_file.py": "reads the user's file; the resolved config is in the key",
     "assets/instructions/sources/location.py": "finds a source's files; its records have a key of their own",
     "assets/instructions/source_records.py": "reads a source; its records have a key of their own, which the config names",
     "training/config.py": "reads configs; the resolved config is in the key",

@@ -1,51 +1,26 @@
-"""The steps that sample candidates from endpoints and put all responses together, on small artifacts."""
+"""The steps that sample candidates from endpoints and from the base model, on small artifacts."""
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from urllib.parse import urlsplit
 
 import pyarrow.parquet as pq
 import pytest
 
-from assets.endpoints.config import EndpointConfig
-from assets.instructions import project_file
 from assets.instructions.tables import SCHEMAS
-from assets.responses.steps import BASE_RESPONSES, CANDIDATES, GENERATE_RESPONSES
-from assets.rubrics.statements import statement_rubric
-from assets.steps import Settings, Step, StepRun
-from tests.fixtures.candidate_tables import SPLITS, raw_tables, write_rows
-from tests.unit.assets.responses.scripted_endpoint import ScriptedAsk, endpoint
+from assets.responses.steps import BASE_RESPONSES, GENERATE_RESPONSES
+from assets.steps import Settings, StepRun
+from tests.fixtures.candidate_tables import raw_tables
+from tests.unit.assets.instructions.chat_server import Answer, chat_server
+from tests.unit.assets.responses.response_runs import ENDPOINTS, GENERATORS, run_step, settings
+from tests.unit.assets.responses.scripted_endpoint import ScriptedAsk
 from training.config import ConfigError
-from training.generation.samples import sample_row
-from training.records import content_id
-
-ENDPOINTS = {
-    "generator_qwen": endpoint("qwen3-8b", "qwen3", 8001),
-    "generator_llama": endpoint("llama-3-8b", "llama3", 8002),
-    "generator_gemma": endpoint("gemma-3-4b", "gemma3", 8003),
-}
-GENERATORS = "responses:\n  generators: [{endpoint: generator_qwen, samples: 2}, {endpoint: generator_llama}]\n"
-
-
-@pytest.fixture
-def declared(monkeypatch: pytest.MonkeyPatch) -> dict[str, EndpointConfig]:
-    """The endpoints that the user's file declares; a test may change them."""
-    endpoints = dict(ENDPOINTS)
-
-    def endpoint_named(path: Path | None, name: str) -> EndpointConfig:
-        if name not in endpoints:
-            raise ConfigError(f"endpoint {name} is not declared")
-        return endpoints[name]
-
-    module = ModuleType("assets.endpoints.project")
-    module.endpoint_named = endpoint_named  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "assets.endpoints.project", module)
-    monkeypatch.setattr(project_file, "SECTIONS", {*project_file.SECTIONS, "responses"})
-    return endpoints
 
 
 @pytest.fixture
@@ -67,34 +42,6 @@ def answer(monkeypatch: pytest.MonkeyPatch) -> Callable[..., ScriptedAsk]:
     return put
 
 
-def settings(folder: Path, text: str | None = None, profile: str = "local") -> Settings:
-    if text is None:
-        return Settings(profile=profile, sources=(), home=folder)
-    file = folder / "mine.yaml"
-    file.write_text(text, encoding="utf-8")
-    return Settings(profile=profile, sources=(), home=folder, config=file)
-
-
-def run_step(step: Step, chosen: Settings, inputs: Mapping[str, Path], folder: Path) -> tuple[dict[str, Any], dict[str, Path]]:
-    """Runs a step; returns its metadata and the files it wrote."""
-    config = step.config(chosen)
-    outputs = {name: folder / "outputs" / name for name in step.outputs}
-    for output in outputs.values():
-        output.mkdir(parents=True)
-    used = step.used_inputs(config)
-    work = StepRun(
-        settings=chosen,
-        config=config,
-        inputs={role: inputs[role] for role in used},
-        outputs=outputs,
-        refs={},
-        previous=None,
-    )
-    assert step.run is not None
-    metadata = step.run(work)
-    return metadata, {name: output / f"{name}.parquet" for name, output in outputs.items()}
-
-
 def test_without_generators_an_empty_table_comes_and_nothing_is_read(tmp_path: Path) -> None:
     assert GENERATE_RESPONSES.config(settings(tmp_path)) == {"generators": []}
     # No input is there to be read.
@@ -104,9 +51,7 @@ def test_without_generators_an_empty_table_comes_and_nothing_is_read(tmp_path: P
     assert metadata == {"generated_responses": {"rows": 0}}
 
 
-def test_eligible_instructions_are_put_to_every_generator(
-    tmp_path: Path, declared: dict[str, EndpointConfig], answer: Callable[..., ScriptedAsk]
-) -> None:
+def test_eligible_instructions_are_put_to_every_generator(tmp_path: Path, answer: Callable[..., ScriptedAsk]) -> None:
     ask = answer(lambda model, question, seed: (f"{model} {question} {seed}", "stop" if seed == 0 else "length"))
     inputs = raw_tables(
         tmp_path / "in",
@@ -144,9 +89,7 @@ def test_eligible_instructions_are_put_to_every_generator(
     }
 
 
-def test_the_same_replies_give_the_same_bytes(
-    tmp_path: Path, declared: dict[str, EndpointConfig], answer: Callable[..., ScriptedAsk]
-) -> None:
+def test_the_same_replies_give_the_same_bytes(tmp_path: Path, answer: Callable[..., ScriptedAsk]) -> None:
     inputs = raw_tables(tmp_path / "in", {f"i{n}": "rm_train" for n in range(30)})
     written = []
     for number in range(2):
@@ -157,43 +100,76 @@ def test_the_same_replies_give_the_same_bytes(
 
 
 def test_a_limit_draws_the_same_instructions_and_more_of_them_when_it_grows(
-    tmp_path: Path, declared: dict[str, EndpointConfig], answer: Callable[..., ScriptedAsk]
+    tmp_path: Path, answer: Callable[..., ScriptedAsk]
 ) -> None:
     inputs = raw_tables(tmp_path / "in", {f"i{n}": "rm_train" for n in range(30)})
     drawn = []
     for limit in (3, 8):
         ask = answer(lambda *_: ("Yes.", "stop"))
-        chosen = settings(tmp_path, f"{GENERATORS}  limit: {limit}\n")
+        chosen = settings(tmp_path, {**GENERATORS, "limit": limit})
         run_step(GENERATE_RESPONSES, chosen, inputs, tmp_path / str(limit))
         drawn.append({call.messages[-1].content for _, call in ask.asked})
     assert [len(few) for few in drawn] == [3, 8]
     assert drawn[0] < drawn[1]
 
 
-def test_the_resolved_config_holds_what_a_reply_depends_on_and_no_address(
-    tmp_path: Path, declared: dict[str, EndpointConfig]
-) -> None:
-    chosen = settings(tmp_path, GENERATORS)
-    before = GENERATE_RESPONSES.config(chosen)
-    declared["generator_qwen"] = endpoint("qwen3-8b", "qwen3", 9999)
-    assert GENERATE_RESPONSES.config(chosen) == before
-    assert "127.0.0.1" not in str(before)
-    declared["generator_qwen"] = endpoint("qwen3-4b", "qwen3", 8001)
-    assert GENERATE_RESPONSES.config(chosen) != before
-    declared["generator_qwen"] = endpoint("qwen3-8b", "qwen", 8001)
-    assert GENERATE_RESPONSES.config(chosen) != before
+def test_over_http_every_sample_is_asked_once_and_a_second_run_replays_all(tmp_path: Path) -> None:
+    def script(body: dict[str, Any], tries: int) -> Answer:
+        question = body["messages"][-1]["content"]
+        if question == "b?":
+            return Answer(status=400, raw=b'{"error": {"message": "too long"}}')
+        finish = "length" if body["seed"] else "stop"
+        choice = {"message": {"content": f"Rest {body['seed']}."}, "finish_reason": finish}
+        usage = {"prompt_tokens": 4, "completion_tokens": 3}
+        return Answer(raw=json.dumps({"choices": [choice], "usage": usage}).encode())
+
+    inputs = raw_tables(tmp_path / "in", {"a": "rm_train", "b": "validation"})
+    generators = {"generators": [{"endpoint": "generator_qwen", "samples": 2}]}
+    written = []
+    with chat_server(script) as server:
+        port = urlsplit(server.base_url).port
+        assert port is not None
+        for number in range(2):
+            chosen = settings(tmp_path, generators, endpoints={"generator_qwen": ("qwen3-8b", "qwen3", port)})
+            _, files = run_step(GENERATE_RESPONSES, chosen, inputs, tmp_path / str(number))
+            written.append(files["generated_responses"].read_bytes())
+        assert len(server.bodies) == 4
+    assert written[0] == written[1]
+    rows = pq.read_table(files["generated_responses"]).to_pylist()
+    assert sorted((row["instruction_id"], row["attempt"], row["text"], row["outcome"], row["tokens"]) for row in rows) == [
+        ("a", 0, "Rest 0.", "answered", 3),
+        ("a", 1, "Rest 1.", "truncated", 3),
+        ("b", 0, "", "refused_by_endpoint", None),
+        ("b", 1, "", "refused_by_endpoint", None),
+    ]
 
 
-def test_an_endpoint_that_changed_since_planning_is_not_asked(
-    tmp_path: Path, declared: dict[str, EndpointConfig], answer: Callable[..., ScriptedAsk]
-) -> None:
+def test_nothing_eligible_asks_nobody(tmp_path: Path, answer: Callable[..., ScriptedAsk]) -> None:
     ask = answer(lambda *_: ("Yes.", "stop"))
-    chosen = settings(tmp_path, GENERATORS)
-    config = GENERATE_RESPONSES.config(chosen)
-    declared["generator_qwen"] = endpoint("other", "qwen3")
+    inputs = raw_tables(tmp_path / "in", {"a": "policy_train"})
+    metadata, files = run_step(GENERATE_RESPONSES, settings(tmp_path, GENERATORS), inputs, tmp_path)
+    assert ask.asked == [] and metadata["generated_responses"]["instructions"] == 0
+    assert pq.read_table(files["generated_responses"]).num_rows == 0
+
+
+def test_the_resolved_config_holds_what_a_reply_depends_on_and_no_address(tmp_path: Path) -> None:
+    def config(**changed: tuple[str, str, int]) -> dict[str, Any]:
+        return GENERATE_RESPONSES.config(settings(tmp_path, GENERATORS, endpoints={**ENDPOINTS, **changed}))
+
+    before = config()
+    assert "127.0.0.1" not in str(before) and "generator_qwen" not in str(before)
+    assert config(generator_qwen=("qwen3-8b", "qwen3", 9999)) == before
+    assert config(generator_qwen=("qwen3-4b", "qwen3", 8001)) != before
+    assert config(generator_qwen=("qwen3-8b", "qwen", 8001)) != before
+
+
+def test_an_endpoint_that_changed_since_planning_is_not_asked(tmp_path: Path, answer: Callable[..., ScriptedAsk]) -> None:
+    ask = answer(lambda *_: ("Yes.", "stop"))
+    config = GENERATE_RESPONSES.config(settings(tmp_path, GENERATORS))
+    changed = settings(tmp_path, GENERATORS, endpoints={**ENDPOINTS, "generator_qwen": ("other", "qwen3", 8001)})
     (tmp_path / "out").mkdir()
     work = StepRun(
-        settings=chosen,
+        settings=changed,
         config=config,
         inputs=raw_tables(tmp_path / "in", {"a": "rm_train"}),
         outputs={"generated_responses": tmp_path / "out"},
@@ -201,23 +177,22 @@ def test_an_endpoint_that_changed_since_planning_is_not_asked(
         previous=None,
     )
     assert GENERATE_RESPONSES.run is not None
-    with pytest.raises(ConfigError, match="endpoint generator_qwen: it changed while the run was planned"):
+    with pytest.raises(ConfigError, match="sections responses and endpoints: they changed while the run was planned"):
         GENERATE_RESPONSES.run(work)
     assert ask.asked == []
 
 
-def test_paper_wants_three_families_of_endpoints_and_base_model_together(
-    tmp_path: Path, declared: dict[str, EndpointConfig]
-) -> None:
+def test_paper_wants_three_families_of_endpoints_and_base_model_together(tmp_path: Path) -> None:
     assert len(GENERATE_RESPONSES.config(settings(tmp_path, profile="paper"))["generators"]) == 3
     # With the base model, a Qwen3, the two other families would do.
-    two = "responses:\n  generators: [{endpoint: generator_llama}, {endpoint: generator_gemma}]\n"
+    two: dict[str, Any] = {"generators": [{"endpoint": "generator_llama"}, {"endpoint": "generator_gemma"}]}
     assert GENERATE_RESPONSES.config(settings(tmp_path, two, profile="paper"))
+    without_base = {**two, "base_model": {"max_instructions": 0}}
     with pytest.raises(ConfigError, match=r"come from 2 \(gemma, llama\): add generators of 1 more"):
-        GENERATE_RESPONSES.config(settings(tmp_path, f"{two}  base_model: {{max_instructions: 0}}\n", profile="paper"))
-    del declared["generator_gemma"]
-    with pytest.raises(ConfigError, match="generator_gemma is not declared"):
-        GENERATE_RESPONSES.config(settings(tmp_path, profile="paper"))
+        GENERATE_RESPONSES.config(settings(tmp_path, without_base, profile="paper"))
+    two_declared = {name: where for name, where in ENDPOINTS.items() if name != "generator_gemma"}
+    with pytest.raises(ConfigError, match="endpoint 'generator_gemma' is not declared"):
+        GENERATE_RESPONSES.config(settings(tmp_path, profile="paper", endpoints=two_declared))
 
 
 def test_the_base_model_is_off_locally_and_reads_nothing_then(tmp_path: Path) -> None:
@@ -226,162 +201,11 @@ def test_the_base_model_is_off_locally_and_reads_nothing_then(tmp_path: Path) ->
     assert BASE_RESPONSES.used_inputs(config) == {}
 
 
-def test_the_users_section_switches_the_base_model_on(tmp_path: Path, declared: dict[str, EndpointConfig]) -> None:
-    text = "responses:\n  splits: [validation]\n  enough: 2\n  base_model: {max_instructions: 7, samples: 3}\n"
-    config = BASE_RESPONSES.config(settings(tmp_path, text))
+def test_the_users_section_switches_the_base_model_on(tmp_path: Path) -> None:
+    chosen = {"splits": ["validation"], "enough": 2, "base_model": {"max_instructions": 7, "samples": 3}}
+    config = BASE_RESPONSES.config(settings(tmp_path, chosen))
     assert (config["max_instructions"], config["samples"], config["model_name"]) == (7, 3, "base")
     assert (config["splits"], config["enough"]) == (["validation"], 2)
     assert set(BASE_RESPONSES.used_inputs(config)) == set(BASE_RESPONSES.inputs)
     with pytest.raises(ConfigError, match="responses: base_model: instructions: unknown key"):
-        BASE_RESPONSES.config(settings(tmp_path, "responses: {base_model: {instructions: 7}}"))
-
-
-def sample(key: str, text: str, outcome: Any, *, model: str = "m", attempt: int = 0) -> dict[str, Any]:
-    return sample_row(
-        instruction_id=key,
-        model=model,
-        family="f",
-        text=text,
-        sampling="{}",
-        attempt=attempt,
-        outcome=outcome,
-        finish="stop",
-        tokens=1,
-    )
-
-
-PHYSICIANS = "Take paracetamol for the fever. Drink plenty of water every day."
-STATEMENTS = ("Take paracetamol for the fever", "Drink plenty of water every day")
-
-
-def candidate_inputs(folder: Path, generated: list[dict[str, Any]], base: list[dict[str, Any]]) -> dict[str, Path]:
-    """One K-QA-like instruction `k` whose physician's answer can be edited, and others with drafted rubrics or none."""
-    published = [
-        {
-            "response_id": content_id("response", key, model, text),
-            "instruction_id": key,
-            "model": model,
-            "text": text,
-            "sampling": None,
-            "attempt": 0,
-        }
-        for key, model, text in [("k", "physician", PHYSICIANS), ("x", "physician", "Sleep."), ("x", "m", "Published.")]
-    ]
-    statements = statement_rubric("k", main=STATEMENTS, bonus=())
-    criteria = [{name: getattr(row, name) for name in SCHEMAS["raw_criteria"].names} for row in statements]
-    criteria += [{"criterion_id": "d", "instruction_id": "x", "tier": "veto", "text": "Gives no dose", "weight": None}]
-    ids = ("k", "x", "y")
-    return {
-        "raw_instructions": write_rows(
-            folder, "raw_instructions", [{"instruction_id": key, "text": f"{key}?", "source": "s"} for key in ids]
-        ),
-        "instruction_splits": write_rows(
-            folder,
-            "instruction_splits",
-            [{"instruction_id": key, "cluster_id": key, "split": "rm_train"} for key in ids],
-            SPLITS,
-        ),
-        "raw_criteria": write_rows(folder, "raw_criteria", criteria),
-        "fragments": write_rows(folder, "fragments", []),
-        "published_responses": write_rows(folder, "published_responses", published, SCHEMAS["raw_responses"]),
-        "published_verdicts": write_rows(
-            folder,
-            "published_verdicts",
-            [{"response_id": "p", "criterion_id": "d", "verdict": "met", "judge": "j", "judge_kind": "human"}],
-            SCHEMAS["known_verdicts"],
-        ),
-        "generated_responses": write_rows(folder, "generated_responses", generated),
-        "base_responses": write_rows(folder, "base_responses", base, SCHEMAS["generated_responses"]),
-    }
-
-
-def test_only_samples_with_an_outcome_to_keep_become_responses(tmp_path: Path) -> None:
-    generated = [
-        sample("y", "Yes.", "answered"),
-        sample("y", "I can't help with that.", "refusal"),
-        sample("y", "Take", "truncated"),
-        sample("y", "", "empty", attempt=3),
-        sample("y", "", "no_reply", attempt=4),
-        # Word for word what its source published of this model.
-        sample("x", "Published.", "answered"),
-    ]
-    base = [sample("y", "Base.", "answered", model="base"), sample("y", "Yes.", "answered")]
-    inputs = candidate_inputs(tmp_path / "in", generated, base)
-    metadata, files = run_step(CANDIDATES, settings(tmp_path), inputs, tmp_path)
-    table = pq.read_table(files["raw_responses"])
-    assert table.schema == SCHEMAS["raw_responses"]
-    rows = table.to_pylist()
-    assert [row["response_id"] for row in rows] == sorted({row["response_id"] for row in rows})
-    texts = sorted((row["instruction_id"], row["model"], row["text"]) for row in rows if row["model"] != "edited")
-    assert texts == [
-        ("k", "physician", PHYSICIANS),
-        ("x", "m", "Published."),
-        ("x", "physician", "Sleep."),
-        ("y", "base", "Base."),
-        ("y", "m", "I can't help with that."),
-        ("y", "m", "Yes."),
-    ]
-    edited = [row for row in rows if row["model"] == "edited"]
-    assert {row["instruction_id"] for row in edited} == {"k"}
-    assert metadata["raw_responses"] == {
-        "published": 3,
-        "composed": 0,
-        "edited": len(edited),
-        "base_responses kept": 1,
-        "base_responses there already": 1,
-        "generated_responses empty": 1,
-        "generated_responses kept": 2,
-        "generated_responses no_reply": 1,
-        "generated_responses there already": 1,
-        "generated_responses truncated": 1,
-    }
-    verdicts = pq.read_table(files["known_verdicts"]).to_pylist()
-    assert metadata["known_verdicts"] == {"rows": len(verdicts)}
-    assert {row["response_id"] for row in verdicts} == {"p", *(row["response_id"] for row in edited)}
-    assert len(edited) >= 2 and {row["judge_kind"] for row in verdicts} == {"human", "construction", "assumed"}
-
-
-def test_truncated_samples_are_kept_where_the_user_says_so(tmp_path: Path, declared: dict[str, EndpointConfig]) -> None:
-    inputs = candidate_inputs(tmp_path / "in", [sample("y", "Take", "truncated")], [])
-    chosen = settings(tmp_path, "responses: {keep: [answered, truncated]}")
-    metadata, files = run_step(CANDIDATES, chosen, inputs, tmp_path)
-    assert "Take" in pq.read_table(files["raw_responses"])["text"].to_pylist()
-    assert metadata["raw_responses"]["generated_responses kept"] == 1
-
-
-def test_other_generators_change_no_key_of_the_step_that_puts_together(
-    tmp_path: Path, declared: dict[str, EndpointConfig]
-) -> None:
-    assert CANDIDATES.config(settings(tmp_path, GENERATORS)) == CANDIDATES.config(settings(tmp_path))
-
-
-def test_the_embedded_corpus_is_composed_as_before(tmp_path: Path) -> None:
-    inputs = candidate_inputs(tmp_path / "in", [], [])
-    fragments = [
-        {
-            "fragment_id": f"f{tier}{kind}{n}",
-            "instruction_id": "y",
-            "criterion_id": f"y-{tier}",
-            "kind": kind,
-            "paraphrase": n,
-            "held_out": False,
-            "text": f"{tier} {kind} {n}.",
-        }
-        for tier in ("main", "veto")
-        for kind in ("met", "contradicted")
-        for n in range(3)
-    ]
-    criteria = [
-        {"criterion_id": "y-main", "instruction_id": "y", "tier": "main", "text": "t", "weight": 1.0},
-        {"criterion_id": "y-veto", "instruction_id": "y", "tier": "veto", "text": "t", "weight": None},
-    ]
-    inputs |= {
-        "fragments": write_rows(tmp_path / "corpus", "fragments", fragments),
-        "raw_criteria": write_rows(tmp_path / "corpus", "raw_criteria", criteria),
-    }
-    metadata, files = run_step(CANDIDATES, settings(tmp_path), inputs, tmp_path)
-    assert metadata["raw_responses"]["composed"] == 4
-    verdicts = pq.read_table(files["known_verdicts"]).to_pylist()
-    # Two criteria on each, and the one that was published.
-    assert sum(row["judge"] == "composer" for row in verdicts) == 8
-    assert len(verdicts) == 9
+        BASE_RESPONSES.config(settings(tmp_path, {"base_model": {"instructions": 7}}))

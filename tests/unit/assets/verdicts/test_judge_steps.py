@@ -241,9 +241,9 @@ def test_an_item_of_more_calls_than_are_asked_at_once_goes_alone(monkeypatch: py
 
 
 def test_without_judges_empty_tables_are_there_at_once_and_no_endpoint_is_looked_up(judge: Runner) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     rows, ask, out = judge(judges=[])
-    assert time.perf_counter() - started < 0.2
+    assert time.process_time() - started < 0.2
     assert (rows, ask.calls) == ([], [])
     assert pq.read_table(out / "judge_costs" / "judge_costs.parquet").schema.names == SCHEMAS["judge_costs"].names
     assert json.loads((out / "judge_agreement" / AGREEMENT).read_text())["judges"] == []

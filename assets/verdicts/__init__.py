@@ -1,1 +1,1 @@
-"""Verdicts: what people and models say of responses."""
+"""Verdicts: whether a response meets a criterion, said by models and by people."""

@@ -44,6 +44,11 @@ class JudgeItem:
         return readable(defuse(self.response))
 
     @cached_property
+    def words(self) -> int:
+        """Number of words of the shown response."""
+        return word_count(self.shown)
+
+    @cached_property
     def orders(self) -> tuple[Span, ...]:
         """Where the shown response addresses the judge."""
         return addressed_to_judge(self.shown)
@@ -139,7 +144,7 @@ def decide(said: Said | Fault, item: JudgeItem, criterion: Criterion, least_word
         if item.orders or item.instruction_orders:
             return _Decided("unknown", evidence, "absence_beside_orders")
         return _Decided(said.verdict, evidence, None)
-    spans = find_quote(evidence, item.shown, least_words=min(least_words, word_count(item.shown)))
+    spans = find_quote(evidence, item.shown, least_words=min(least_words, item.words))
     if spans is None:
         return _Decided("unknown", evidence or None, "no_evidence")
     if any(span.overlaps(order) for span in spans for order in item.orders):

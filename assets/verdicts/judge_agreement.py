@@ -4,7 +4,8 @@ What belongs here: pure functions from verdicts to figures; no tables, no files.
 
 Ours, as METHOD sections 2 and 5 have it: cells on which people don't agree are left out and counted; accuracy and kappa are
 over the cells of which the judge says something, with its coverage beside them; for vetoes precision, recall and F1 take the
-violation as the positive class; intervals are the bootstrap's over instruction clusters. The paper gives one number, 93.2 %.
+violation as the positive class; over all tiers there is no kappa and no balanced accuracy, which knowing how often each tier
+is met would raise; intervals are the bootstrap's over instruction clusters. The paper gives one number, 93.2 %.
 """
 
 from __future__ import annotations
@@ -138,7 +139,7 @@ def judge_agreement(tally: Tally, costs: Sequence[Row]) -> dict[str, Any]:
             for row in costs
         ],
         "divergence": [
-            {"first": first, "second": second, "tier": tier, **_between(counted)}
+            {"first": first, "second": second, "tier": tier, **_between(counted, tier)}
             for (first, second, tier), counted in sorted(tally.divergence.items())
         ],
         "costs": [{**row, **_each(row)} for row in costs],
@@ -178,13 +179,14 @@ def _tier(tier: str, cells: Sequence[Compared], resampler: Resampler) -> dict[st
     met = np.array([cell.human == "met" for cell in cells], dtype=np.bool_)
     said = np.array([{"met": 1.0, "unmet": 0.0, "unknown": np.nan}[cell.verdict] for cell in cells])
     hit = np.where(np.isnan(said), np.nan, said == met)
-    classes = [resampler.mean(clusters[of], hit[of]) for of in (met, ~met)]
     figures = {
         "accuracy": resampler.mean(clusters, hit),
         "coverage": resampler.mean(clusters, (~np.isnan(said)).astype(np.float64)),
-        "balanced_accuracy": macro(classes),
-        "kappa": _kappa(clusters, met.astype(np.float64), said, resampler),
     }
+    if tier != ALL:
+        classes = [resampler.mean(clusters[of], hit[of]) for of in (met, ~met)]
+        figures["balanced_accuracy"] = macro(classes)
+        figures["kappa"] = _kappa(clusters, met.astype(np.float64), said, resampler)
     if tier == "veto":
         figures |= {f"violation_{name}": e for name, e in resampler.detection(clusters, met, said).items()}
     return {
@@ -225,7 +227,7 @@ def _kappa(clusters: IntArray, human: FloatArray, said: FloatArray, resampler: R
     )
 
 
-def _between(counted: Counter[tuple[Verdict, Verdict]]) -> dict[str, Any]:
+def _between(counted: Counter[tuple[Verdict, Verdict]], tier: str) -> dict[str, Any]:
     known = {pair: n for pair, n in counted.items() if "unknown" not in pair}
     first = [int(a == "met") for (a, _), n in known.items() for _ in range(n)]
     second = [int(b == "met") for (_, b), n in known.items() for _ in range(n)]
@@ -234,6 +236,6 @@ def _between(counted: Counter[tuple[Verdict, Verdict]]) -> dict[str, Any]:
         "cells": counted.total(),
         "both_known": total,
         "agreement": sum(n for (a, b), n in known.items() if a == b) / total if total else None,
-        "kappa": weighted_kappa(first, second),
+        "kappa": weighted_kappa(first, second) if tier != ALL else None,
         "table": {a: {b: counted[a, b] for b in VERDICTS} for a in VERDICTS},
     }

@@ -12,6 +12,7 @@ Ours. Two kinds of cells are asked about, of kept instructions:
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 
 import duckdb
@@ -22,7 +23,9 @@ from assets.verdicts.judge_agreement import HumanLabel, resolve
 from training.records import Criterion
 
 TABLES = ("raw_instructions", "curated_instructions", "instruction_splits", "raw_criteria", "raw_responses", "known_verdicts")
-_FETCHED = 256
+# Responses fetched at once, with their texts.
+FETCHED = 8192
+AFTER_ALL = "\U0010ffff"
 
 _CELLS = """
 create temp table cells as
@@ -58,17 +61,29 @@ select * from cells
 where (open and response_id in (select response_id from open))
 or (labelled and response_id in (select response_id from labelled))
 """
+_CRITERIA = """
+create temp table criteria as
+select criterion_id, any_value(tier order by tier) as tier, any_value(text order by text) as text
+from raw_criteria where criterion_id in (select criterion_id from asked) group by criterion_id
+"""
+# The first response of each part.
+_STARTS = """
+select response_id from (
+    select response_id, row_number() over (order by response_id) as place from (select distinct response_id from asked)
+)
+where (place - 1) % $fetched = 0 order by response_id
+"""
 _ITEMS = """
-with texts as (select response_id, any_value(text order by text) as response from raw_responses group by response_id),
-criteria as (
-    select criterion_id, any_value(tier order by tier) as tier, any_value(text order by text) as text
-    from raw_criteria group by criterion_id
+with texts as (
+    select response_id, any_value(text order by text) as response from raw_responses
+    where response_id >= $start and response_id < $end group by response_id
 ),
 listed as (
     select
         response_id, instruction_id,
-        list(struct_pack(criterion_id := criterion_id, tier := tier, text := criteria.text) order by criterion_id) as criteria
-    from asked join criteria using (criterion_id) group by response_id, instruction_id
+        list(struct_pack(criterion_id := criterion_id, tier := tier, text := text) order by criterion_id) as criteria
+    from asked join criteria using (criterion_id)
+    where response_id >= $start and response_id < $end group by response_id, instruction_id
 )
 select response_id, instruction_id, instructions.text as instruction, response, criteria
 from listed join texts using (response_id) join raw_instructions as instructions using (instruction_id)
@@ -99,6 +114,7 @@ class Selection:
         for name, limit in (("open", config.limit), ("labelled", labelled_limit)):
             self._connection.execute(_CHOSEN.format(name=name, limit="all" if limit is None else int(limit)))
         self._connection.execute(_ASKED)
+        self._connection.execute(_CRITERIA)
 
     def __enter__(self) -> Selection:
         return self
@@ -117,10 +133,11 @@ class Selection:
         }
 
     def items(self) -> Iterator[JudgeItem]:
-        """The responses with the criteria that are asked about, by id; to be read to the end before anything else."""
-        found = self._connection.execute(_ITEMS)
-        while rows := found.fetchmany(_FETCHED):
-            for response_id, instruction_id, instruction, response, criteria in rows:
+        """The responses with the criteria that are asked about, by id; memory holds the texts of FETCHED responses."""
+        starts = [start for (start,) in self._connection.execute(_STARTS, {"fetched": FETCHED}).fetchall()]
+        for start, end in pairwise([*starts, AFTER_ALL]):
+            found = self._connection.execute(_ITEMS, {"start": start, "end": end}).fetchall()
+            for response_id, instruction_id, instruction, response, criteria in found:
                 yield JudgeItem(
                     instruction_id=instruction_id,
                     response_id=response_id,

@@ -10,10 +10,9 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from assets.instructions.project_file import section
 from assets.instructions.tables import TableWriter, to_arrow, write_table
 from assets.steps import Metadata, Settings, Step, StepRun
-from assets.verdicts.config import SECTION, JudgeConfig, VerdictsConfig, verdicts_config
+from assets.verdicts.config import SECTION, JudgeConfig, VerdictsConfig, user_section, verdicts_config
 
 if TYPE_CHECKING:
     from assets.endpoints.calls import Ask
@@ -27,7 +26,7 @@ Judge = tuple[JudgeConfig, "EndpointConfig"]
 
 
 def _settings_config(settings: Settings) -> VerdictsConfig:
-    return verdicts_config(settings.profile, section(settings.config, SECTION))
+    return verdicts_config(settings.profile, user_section(settings.config))
 
 
 def _config(settings: Settings) -> dict[str, Any]:

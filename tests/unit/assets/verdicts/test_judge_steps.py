@@ -16,11 +16,12 @@ import pyarrow.parquet as pq
 import pytest
 from scripted_judges import ENDPOINT, SINGLE, TOGETHER, Scripted, always, item, labels_in, verdicts
 
+import assets.verdicts.judge_selection as judge_selection
 import assets.verdicts.judge_steps as steps
 from assets.endpoints.calls import Call
 from assets.instructions.tables import SCHEMAS, write_table
 from assets.steps import Settings, StepRun
-from assets.verdicts.config import verdicts_config
+from assets.verdicts.config import user_section, verdicts_config
 from assets.verdicts.judge_steps import AGREEMENT, JUDGE, at_once
 from training.config import PROFILES, ConfigError
 from training.records import HELD_OUT_SPLITS
@@ -39,7 +40,7 @@ RESPONSES = {
     "t_assumed": "train",
     "t_built": "train",
     "t_some": "train",
-    "p_open": "panel",
+    "z_open": "panel",
     "d_open": "dropped",
     "b_open": "bench",
     "b_labelled": "bench",
@@ -134,12 +135,15 @@ def judge(tables: Path, monkeypatch: pytest.MonkeyPatch) -> Runner:
     def run(say: Any = None, **section: Any) -> tuple[list[dict[str, Any]], Scripted, Path]:
         ask = Scripted(say or always("met", "daily"))
         desk, project = ModuleType("assets.endpoints.desk"), ModuleType("assets.endpoints.project")
-        desk.asker = lambda settings, *, purpose: ask  # type: ignore[attr-defined]
+        # Without judges nothing is there to ask with.
+        if section.get("judges", TWO):
+            desk.asker = lambda settings, *, purpose: ask  # type: ignore[attr-defined]
         project.endpoint_named = lambda path, name: ENDPOINT  # type: ignore[attr-defined]
         monkeypatch.setitem(sys.modules, desk.__name__, desk)
         monkeypatch.setitem(sys.modules, project.__name__, project)
-        monkeypatch.setattr(steps, "section", lambda path, name: {"judges": TWO, **section})
-        settings = Settings(profile="smoke", sources=(), home=tables / "home")
+        file = tables / "user.yaml"
+        file.write_text(json.dumps({"verdicts": {"judges": TWO, **section}}), encoding="utf-8")
+        settings = Settings(profile="smoke", sources=(), home=tables / "home", config=file)
         config = JUDGE.config(settings)
         assert config == json.loads(json.dumps(config)), "a skip key needs plain values"
         out = tables / f"out{next(runs)}"
@@ -160,7 +164,7 @@ def cells(rows: list[dict[str, Any]]) -> set[tuple[str, str]]:
     return {(row["response_id"], row["criterion_id"].rsplit("_", 1)[1]) for row in rows}
 
 
-OPEN = {(r, tier) for r in ("t_open", "p_open") for tier in TIERS} | {("t_some", "bonus"), ("t_some", "veto")}
+OPEN = {(r, tier) for r in ("t_open", "z_open") for tier in TIERS} | {("t_some", "bonus"), ("t_some", "veto")}
 LABELLED = {("b_labelled", "main"), ("b_labelled", "veto")}
 
 
@@ -175,7 +179,7 @@ def test_open_cells_of_the_splits_and_labelled_cells_are_judged_and_no_other(jud
 
 
 def test_splits_limits_and_the_check_choose_less(judge: Runner) -> None:
-    assert cells(judge(splits=["panel_train"])[0]) == {("p_open", tier) for tier in TIERS} | LABELLED
+    assert cells(judge(splits=["panel_train"])[0]) == {("z_open", tier) for tier in TIERS} | LABELLED
     assert cells(judge(check_on_labelled=False)[0]) == OPEN
     assert cells(judge(labelled_limit=0)[0]) == OPEN
     assert cells(judge(limit=0)[0]) == LABELLED
@@ -221,6 +225,7 @@ def test_every_table_is_written_and_the_agreement_is_of_the_labels(judge: Runner
 def test_the_same_replies_give_the_same_bytes_in_lists_of_any_length(judge: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     _, ask, once = judge(always("met", "daily"))
     monkeypatch.setattr(steps, "CALLS_AT_ONCE", 3)
+    monkeypatch.setattr(judge_selection, "FETCHED", 2)
     _, chunked, again = judge(always("met", "daily"))
     assert ask.keys() == chunked.keys() and len(chunked.asked) > len(ask.asked)
     assert max(len(calls) for calls in chunked.asked) <= 3
@@ -236,9 +241,9 @@ def test_an_item_of_more_calls_than_are_asked_at_once_goes_alone(monkeypatch: py
 
 
 def test_without_judges_empty_tables_are_there_at_once_and_no_endpoint_is_looked_up(judge: Runner) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     rows, ask, out = judge(judges=[])
-    assert time.perf_counter() - started < 0.2
+    assert time.process_time() - started < 0.2
     assert (rows, ask.calls) == ([], [])
     assert pq.read_table(out / "judge_costs" / "judge_costs.parquet").schema.names == SCHEMAS["judge_costs"].names
     assert json.loads((out / "judge_agreement" / AGREEMENT).read_text())["judges"] == []
@@ -246,9 +251,18 @@ def test_without_judges_empty_tables_are_there_at_once_and_no_endpoint_is_looked
 
 def test_the_config_names_what_replies_depend_on_and_not_where_the_endpoint_is(judge: Runner, tmp_path: Path) -> None:
     judge()
-    config = JUDGE.config(Settings(profile="smoke", sources=(), home=tmp_path))
+    config = JUDGE.config(Settings(profile="smoke", sources=(), home=tmp_path, config=tmp_path / "user.yaml"))
     assert [one["endpoint"] for one in config["judges"]] == [ENDPOINT.identity] * 2
     assert "127.0.0.1" not in json.dumps(config)
+
+
+def test_a_section_that_is_no_mapping_is_refused_and_none_is_empty(tmp_path: Path) -> None:
+    file = tmp_path / "user.yaml"
+    file.write_text("verdicts: [1]", encoding="utf-8")
+    with pytest.raises(ConfigError, match="verdicts must map names to their values"):
+        user_section(file)
+    file.write_text("sources: {}", encoding="utf-8")
+    assert user_section(file) == user_section(None) == {}
 
 
 @pytest.mark.parametrize("profile", PROFILES)

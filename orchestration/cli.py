@@ -162,9 +162,10 @@ def _rounds(arguments: argparse.Namespace) -> int:
 
 
 def _calls(arguments: argparse.Namespace) -> int:
+    from assets.endpoints.summary import ledger_summary, summary_table
+
     from assets.endpoints.desk import ledger_path
     from assets.endpoints.errors import CallsError
-    from assets.endpoints.summary import ledger_summary, summary_table
 
     path = ledger_path(arguments.home.absolute())
     try:

@@ -17,8 +17,8 @@ def question(number: int, **values: Any) -> Call:
     return Call(messages=(Message("system", "be brief"), Message("user", f"q{number}")), **({"max_tokens": 5} | values))
 
 
-def questions(count: int) -> list[Call]:
-    return [question(number) for number in range(count)]
+def questions(count: int, first: int = 0) -> list[Call]:
+    return [question(number) for number in range(first, first + count)]
 
 
 def endpoint(base_url: str, **values: Any) -> EndpointConfig:
@@ -34,3 +34,9 @@ def rows(folder: Path, query: str) -> list[tuple[Any, ...]]:
     """What a query finds in the ledger, read as another process would."""
     with closing(sqlite3.connect(f"file:{folder / 'ledger.sqlite'}?mode=ro", uri=True)) as database:
         return database.execute(query).fetchall()
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Asks in a process of its own, which a test may kill: folder, address, number of calls, calls at once."""
+    folder, base_url, count, concurrency = arguments[-4:]
+    ask(Path(folder), questions(int(count)), endpoint(base_url, concurrency=int(concurrency), timeout_seconds=60))

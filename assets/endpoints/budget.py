@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import unicodedata
 from dataclasses import dataclass
+from typing import Literal
 
 from assets.endpoints.calls import Call
 from assets.endpoints.config import CallsConfig, EndpointConfig
@@ -66,8 +67,8 @@ def _longest_form(text: str) -> int:
     """Bytes of a text as it is or as a tokenizer may normalize it."""
     if text.isascii():
         return len(text)
-    forms = (text, unicodedata.normalize("NFC", text), unicodedata.normalize("NFKC", text))
-    return max(len(form.encode()) for form in forms)
+    forms: tuple[Literal["NFC", "NFD", "NFKC", "NFKD"], ...] = ("NFC", "NFD", "NFKC", "NFKD")
+    return max(len(form.encode()) for form in (text, *(unicodedata.normalize(form, text) for form in forms)))
 
 
 def bound_of(endpoint: EndpointConfig, call: Call) -> Cost:

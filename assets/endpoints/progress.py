@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from collections import Counter
@@ -46,21 +47,23 @@ class CallProgress:
         done = self._done.total()
         elapsed = time.monotonic() - self._start
         # Replays took no time and say nothing of the rest.
-        left = f"{format_seconds(elapsed / done * (self._total - done))}" if done else "?"
+        left = format_seconds(elapsed / done * (self._total - done)) if done else "?"
         money = f" and {spent.money:.2f} {self._currency}" if self._currency else ""
         parts = [
             f"{done:,}/{self._total:,} asked",
             f"{self._done['failed']:,} failed",
             f"{self._done['refused']:,} refused",
             f"{self._replayed:,} replayed",
-            f"{in_flight} in flight",
             f"spent in all {spent.tokens:,} tokens{money}",
-            f"elapsed {format_seconds(elapsed)}",
             f"left ~{left}",
+            f"elapsed {format_seconds(elapsed)}",
+            f"{in_flight} in flight",
             *([f"the endpoint asks to wait {format_seconds(paused)}"] if paused else []),
         ]
         line = f"    {self._what}: {', '.join(parts)}"
         if self._terminal:
-            print(f"\r{line:<120}", end="\n" if last else "", file=self._stream, flush=True)
+            # A line that wraps cannot be written anew.
+            width = max(40, shutil.get_terminal_size().columns - 1)
+            print(f"\r{line[:width]:<{width}}", end="\n" if last else "", file=self._stream, flush=True)
         else:
             print(line, file=self._stream, flush=True)

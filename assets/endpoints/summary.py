@@ -88,7 +88,7 @@ select purpose, model, coalesce(answered, 0), coalesce(refused, 0), coalesce(una
 from asked full join again using (purpose, model) order by purpose, model
 """
 _FAILED = f"""{_ATTEMPTS}
-select key, purpose, model, count(*) over (partition by key), coalesce(kind, 'unseen')
+select key, purpose, model, (select count(*) from sent where sent.key = attempts.key), coalesce(kind, 'unseen')
 from attempts where key in (select key from open_keys)
   and id in (select max(id) from sent group by key) order by id
 """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
+
 from assets.checks.steps import CONTRACTS
 from assets.instructions.curation_steps import CURATION, DIFFICULTY, TAXONOMY
 from assets.instructions.dedup_steps import CONTAMINATION, DEDUPLICATE, SPLITS, TEXT_EMBEDDING
@@ -10,9 +12,13 @@ from assets.policy.steps import BASE_ROLLOUTS, POLICY, POLICY_BENCHMARK, POLICY_
 from assets.preferences.steps import SNAPSHOTS
 from assets.reports.data_card_steps import DATA_CARD
 from assets.reports.steps import REPORT
-from assets.responses.steps import CANDIDATES
+from assets.responses.steps import BASE_RESPONSES, CANDIDATES, GENERATE_RESPONSES
 from assets.reward_model.steps import BASE_MODEL, PANEL, REWARD_MODEL, REWARD_MODEL_BENCHMARK
+from assets.rubrics.review_steps import REVIEWS
+from assets.rubrics.steps import DRAFT_RUBRICS, RUBRICS
 from assets.steps import Step
+from assets.verdicts.adjudication_steps import VERDICTS
+from assets.verdicts.judge_steps import JUDGE
 from assets.warehouse.steps import WAREHOUSE
 
 CHAIN: tuple[Step, ...] = (
@@ -25,11 +31,18 @@ CHAIN: tuple[Step, ...] = (
     CURATION,
     CONTAMINATION,
     DATA_CARD,
+    REVIEWS,
+    DRAFT_RUBRICS,
+    RUBRICS,
+    BASE_MODEL,
+    GENERATE_RESPONSES,
+    BASE_RESPONSES,
     CANDIDATES,
+    JUDGE,
+    VERDICTS,
     WAREHOUSE,
     CONTRACTS,
     *SNAPSHOTS,
-    BASE_MODEL,
     REWARD_MODEL,
     PANEL,
     REWARD_MODEL_BENCHMARK,
@@ -63,3 +76,24 @@ def steps_named(names: list[str]) -> list[Step]:
             raise SelectionError(f"unknown selection {name!r}; allowed: {', '.join(dict.fromkeys(allowed))}")
         chosen += [*_BRINGS.get(name, ()), *found]
     return [step for step in CHAIN if step in chosen]
+
+
+def with_what_is_missing(steps: Collection[Step], made: Callable[[str], bool]) -> list[Step]:
+    """The steps, and all before them that make what they read and what was never made; a check goes with what it blocks.
+
+    Args:
+        steps: those that were chosen.
+        made: whether there is anything that an asset stands for, however old.
+    """
+    wanted = {step.name for step in steps}
+    for step in reversed(CHAIN):
+        needed = {asset for later in CHAIN if later.name in wanted for asset in later.inputs.values()}
+        if any(asset in needed and not made(asset) for asset in step.outputs if not step.checks):
+            wanted.add(step.name)
+    brought = {asset for step in CHAIN if step.name in wanted for asset in step.outputs}
+    # A check of what this run makes, whose every input it makes too, and that something in the run waits for.
+    for step in CHAIN:
+        waits = any(set(step.checks) & set(later.inputs.values()) for later in CHAIN if later.name in wanted)
+        if step.checks and waits and set(step.inputs.values()) <= brought:
+            wanted.add(step.name)
+    return [step for step in CHAIN if step.name in wanted]

@@ -18,11 +18,17 @@ from typing import Any
 
 import dagster as dg
 
+from assets.endpoints.errors import CallsError
 from assets.instructions.sources.base import SourceError
 from assets.instructions.tables import TableError
 from assets.lock import ProjectBusy, only_run
 from assets.responses.compose import ComposeError
-from assets.steps import Metadata, Settings, Step, StepRun
+from assets.reviewing.forms import FormError
+from assets.rubrics.review_round import ReviewError
+from assets.steps import Metadata, Settings, Step, StepRun, made_from
+from assets.verdicts.adjudication_draw import DrawError
+from assets.verdicts.adjudication_forms import BlindingError
+from assets.verdicts.adjudication_steps import VerdictsError
 from training.config import ConfigError
 from training.errors import StageRefusal
 from training.launch import LaunchSpec, scalar_metadata
@@ -35,7 +41,20 @@ _QUIET = {"TRANSFORMERS_VERBOSITY": "error", "HF_HUB_DISABLE_PROGRESS_BARS": "1"
 # The command line listens here to say which step runs; nobody need listen.
 STEP_LOG = logging.getLogger("promedical.steps")
 # Their messages say all a user needs. Any other error is a defect, and keeps its traceback.
-CLEAR_ERRORS = (ConfigError, StoreError, StageRefusal, SourceError, TableError, ComposeError)
+CLEAR_ERRORS = (
+    ConfigError,
+    StoreError,
+    StageRefusal,
+    SourceError,
+    TableError,
+    ComposeError,
+    CallsError,
+    FormError,
+    ReviewError,
+    DrawError,
+    BlindingError,
+    VerdictsError,
+)
 # Metadata entry of a materialization: the skip key of the work behind it.
 SKIP_KEY = "skip_key"
 # One partition per source, added when a source is first read.
@@ -59,6 +78,16 @@ class ProjectResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     profile: str = "local"
     sources: list[str] = ["corpus"]
     config: str | None = None
+
+    @classmethod
+    def of(cls, settings: Settings) -> "ProjectResource":
+        """The resource that stands for these choices."""
+        return cls(
+            home=str(settings.home),
+            profile=settings.profile,
+            sources=list(settings.sources),
+            config=str(settings.config) if settings.config else None,
+        )
 
     def settings(self) -> Settings:
         """The choices as plain data."""

@@ -123,7 +123,7 @@ class Step:
         past: ArtifactRef | None = None,
         gathered: Mapping[str, ArtifactRef] | None = None,
     ) -> str:
-        """The skip key of this step's work on exactly these inputs and gathered partitions, and on what its `past` stood for."""
+        """The skip key of this step's work on exactly these inputs and partitions, and on what its `past` stood for."""
         return skip_key(
             step=self.name,
             inputs=made_from(refs, past, gathered),

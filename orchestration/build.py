@@ -17,9 +17,12 @@ from assets.preferences.definitions import assets as preference_assets
 from assets.reports.definitions import assets as report_assets
 from assets.responses.definitions import assets as response_assets
 from assets.reward_model.definitions import assets as reward_model_assets
+from assets.rubrics.definitions import assets as rubric_assets
+from assets.verdicts.definitions import assets as verdict_assets
 from assets.warehouse.definitions import warehouse_assets
 from orchestration.instance import HOME_VARIABLE
-from orchestration.jobs import core_job
+from orchestration.jobs import core_job, round_jobs
+from orchestration.sensors import returned_files
 
 
 def build_defs(**overrides: Any) -> dg.Definitions:
@@ -30,7 +33,9 @@ def build_defs(**overrides: Any) -> dg.Definitions:
     """
     assets = [
         *instruction_assets(),
+        *rubric_assets(),
         *response_assets(),
+        *verdict_assets(),
         warehouse_assets(),
         *preference_assets(),
         *reward_model_assets(),
@@ -43,7 +48,8 @@ def build_defs(**overrides: Any) -> dg.Definitions:
         assets=assets,
         asset_checks=[contracts, contamination],
         resources=resources,
-        jobs=[core_job()],
+        jobs=[core_job(), *round_jobs()],
+        sensors=[returned_files],
         # One process for the chain: importing dagster and dbt again for every step costs more than the step.
         executor=dg.in_process_executor,
     )

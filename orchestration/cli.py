@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from orchestration.cli_rounds import add_parsers, run_rounds
 from training.config import PROFILES, ConfigError
 from training.stages import ROOT
 
@@ -18,7 +19,7 @@ DEFAULT_SOURCES = ("corpus",)
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code."""
     arguments = _parser().parse_args(argv)
-    handlers = {"run": _run, "ui": _ui}
+    handlers = {"run": _run, "ui": _ui, "review": _rounds, "adjudicate": _rounds, "calls": _calls}
     try:
         _make_home(arguments.home)
         return handlers[arguments.command](arguments)
@@ -51,25 +52,43 @@ def _parser() -> argparse.ArgumentParser:
         "  promedical run --source corpus --source kqa=data/kqa --select reports\n"
         "  promedical run --config mine.yaml",
     )
-    run.add_argument("--profile", default="local", help=f"one of {', '.join(PROFILES)} (default: %(default)s)")
+    _add_profile(run)
     run.add_argument(
         "--source",
         action="append",
         metavar="NAME[=URI]",
         help=f"replaces the default list ({', '.join(DEFAULT_SOURCES)}); may be given several times",
     )
-    run.add_argument(
-        "--config",
-        type=Path,
-        metavar="FILE.yaml",
-        help="declares sources of your own (they are the default list then) and what is done with personal data",
-    )
+    _add_config(run)
     run.add_argument("--select", nargs="+", metavar="NAME", help="only these steps, assets or groups")
     _add_home(run)
     ui = commands.add_parser("ui", help="open the Dagster UI on the same history", epilog="example: promedical ui --port 3000")
     ui.add_argument("--port", type=int, default=3000, help="(default: %(default)s)")
+    ui.add_argument("--inbox", metavar="URI", help="folder or s3://… where reviewers' files come back (default: HOME/inbox)")
     _add_home(ui)
+    add_parsers(commands, _add_project)
+    calls = commands.add_parser("calls", help="what was asked of language models, and what it cost")
+    _add_home(calls)
     return parser
+
+
+def _add_project(parser: argparse.ArgumentParser) -> None:
+    _add_profile(parser)
+    _add_config(parser)
+    _add_home(parser)
+
+
+def _add_profile(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--profile", default="local", help=f"one of {', '.join(PROFILES)} (default: %(default)s)")
+
+
+def _add_config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE.yaml",
+        help="sources of your own (they are the default list then), personal data, curation, language models",
+    )
 
 
 def _add_home(parser: argparse.ArgumentParser) -> None:
@@ -115,14 +134,47 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _ui(arguments: argparse.Namespace) -> int:
-    from orchestration.instance import HOME_VARIABLE, prepare_dagster_home
+    from orchestration.instance import HOME_VARIABLE, INBOX_VARIABLE, prepare_dagster_home
 
     prepare_dagster_home(arguments.home)
     os.environ[HOME_VARIABLE] = str(arguments.home.absolute())
+    if arguments.inbox:
+        os.environ[INBOX_VARIABLE] = arguments.inbox
     print(f"Dagster UI: http://127.0.0.1:{arguments.port}  (stop with Ctrl-C)", flush=True)
     dagster = str(Path(sys.executable).parent / "dagster")
     os.chdir(ROOT)
     os.execv(dagster, [dagster, "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(arguments.port)])
+
+
+def _rounds(arguments: argparse.Namespace) -> int:
+    from assets.interfaces import CLEAR_ERRORS
+    from assets.lock import ProjectBusy
+    from assets.steps import Settings
+    from orchestration.run import RunFailed
+
+    config = arguments.config.absolute() if arguments.config else None
+    settings = Settings(profile=arguments.profile, sources=DEFAULT_SOURCES, home=arguments.home.absolute(), config=config)
+    try:
+        run_rounds(arguments, settings)
+    except (*CLEAR_ERRORS, ProjectBusy, RunFailed) as error:
+        return _refuse(error)
+    return 0
+
+
+def _calls(arguments: argparse.Namespace) -> int:
+    from assets.endpoints.summary import ledger_summary, summary_table
+
+    from assets.endpoints.desk import ledger_path
+    from assets.endpoints.errors import CallsError
+
+    path = ledger_path(arguments.home.absolute())
+    try:
+        if not path.exists():
+            raise CallsError(f"{path} is not there: nothing has been asked of a language model yet")
+        print(summary_table(ledger_summary(path)))
+    except CallsError as error:
+        return _refuse(error)
+    return 0
 
 
 def _refuse(error: Exception) -> int:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import dagster as dg
 from dagster_shared.error import SerializableErrorInfo
 
-from assets.chain import CHAIN
+from assets.chain import CHAIN, with_what_is_missing
 from assets.interfaces import ProjectResource, current_making, current_ref
 from assets.lock import only_run
 from assets.steps import Settings, Step
@@ -31,6 +31,8 @@ class RunFailed(RuntimeError):
 def run_chain(settings: Settings, steps: Sequence[Step] = CHAIN) -> int:
     """Runs what is not fresh and returns the number of steps that had to be looked at (0: nothing to do).
 
+    What the steps read and nobody ever made is made first; what is there is taken as it is.
+
     Raises:
         RunFailed: a step failed, or a contract did.
         ProjectBusy: another run works in the same folder.
@@ -39,6 +41,7 @@ def run_chain(settings: Settings, steps: Sequence[Step] = CHAIN) -> int:
     with only_run(settings.home), open_instance(settings.home) as instance:
         store = Store(settings.store_root)
         store.sweep()
+        steps = with_what_is_missing(steps, lambda asset: current_ref(instance, asset) is not None)
         planned = plan_run(settings, store, instance, steps)
         todo = [item.step for item in planned if item.state != "fresh"]
         if todo:
@@ -87,13 +90,7 @@ def _execute(instance: dg.DagsterInstance, settings: Settings, todo: Sequence[St
     warnings.filterwarnings("ignore", category=dg.PreviewWarning)
     from orchestration.build import build_defs
 
-    project = ProjectResource(
-        home=str(settings.home),
-        profile=settings.profile,
-        sources=list(settings.sources),
-        config=str(settings.config) if settings.config else None,
-    )
-    job = build_defs(project=project).resolve_job_def("core")
+    job = build_defs(project=ProjectResource.of(settings)).resolve_job_def("core")
     asset_keys = _asset_keys(job, todo)
     check_keys = {dg.AssetCheckKey(dg.AssetKey(asset), step.check_name) for step in todo for asset in step.checks}
     if WAREHOUSE in todo:

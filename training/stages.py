@@ -27,6 +27,8 @@ _COMMON = (
 )
 # Means and calibration errors have one definition, for training and benchmark alike.
 _METRICS = ("training/benchmark/metrics.py",)
+# What a policy is asked with and how it answers, for GRPO, rollouts and candidate responses alike.
+_ROLLOUTS = tuple(f"training/generation/{name}.py" for name in ("config", "model", "prompt", "refusal", "rollouts"))
 _CODE_SUFFIXES = frozenset({".py", ".sql", ".yml", ".j2", ".css"})
 
 
@@ -89,7 +91,7 @@ STAGES: dict[str, Stage] = {
             module="training.policy.stage",
             config="training.policy.config:PolicyConfig",
             inputs=("prompts", "base_model", "reward_model"),
-            sources=(*_COMMON, "training/reward_model", "training/generation", "training/policy", *_METRICS),
+            sources=(*_COMMON, "training/reward_model", *_ROLLOUTS, "training/policy", *_METRICS),
             libraries=(*_MODELS, "trl", "peft", "datasets", "accelerate"),
         ),
         Stage(
@@ -97,7 +99,28 @@ STAGES: dict[str, Stage] = {
             module="training.generation.stage",
             config="training.generation.config:GenerationConfig",
             inputs=("snapshot", "policy"),
-            sources=(*_COMMON, "training/generation"),
+            sources=(*_COMMON, *_ROLLOUTS, "training/generation/drawing.py", "training/generation/stage.py"),
+        ),
+        Stage(
+            name="candidate_generation",
+            module="training.generation.candidate_stage",
+            config="training.generation.candidate_config:CandidateGenerationConfig",
+            inputs=(
+                "base_model",
+                "raw_instructions",
+                "curated_instructions",
+                "instruction_splits",
+                "raw_criteria",
+                "published_responses",
+            ),
+            sources=(
+                "training/records.py",
+                *_ROLLOUTS,
+                *(
+                    f"training/generation/{name}.py"
+                    for name in ("drawing", "eligible", "outcomes", "samples", "candidate_config", "candidate_stage")
+                ),
+            ),
         ),
         Stage(
             name="reward_model_benchmark",

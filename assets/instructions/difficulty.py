@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, model_validator
 
-from assets.instructions.difficulty_local import LocalScorer
 from assets.endpoints.config import EndpointConfig
+from assets.instructions.difficulty_local import LocalScorer
 from training.config import StrictConfig
 
 SCHEMA = pa.schema([("instruction_id", pa.string()), ("difficulty", pa.float64()), ("difficulty_scorer", pa.string())])

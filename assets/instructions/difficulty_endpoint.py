@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from assets.endpoints.config import EndpointConfig
 from assets.instructions.endpoint import Outcome, ask
 from assets.instructions.endpoint_cache import Prompt
-from assets.endpoints.config import EndpointConfig
 
 SYSTEM = (
     "You rate how difficult a medical question is to answer well, on a scale of integers from 0 to 10.\n"

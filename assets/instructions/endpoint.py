@@ -26,8 +26,8 @@ from typing import Literal
 
 import httpx
 
-from assets.instructions.endpoint_cache import Prompt, ReplyCache
 from assets.endpoints.config import EndpointConfig
+from assets.instructions.endpoint_cache import Prompt, ReplyCache
 
 Outcome = Literal["cached", "answered", "malformed", "refused", "unanswered"]
 # 408 and 425 ask for a repetition as 429 does; 409 is how some servers say that a model is loading.

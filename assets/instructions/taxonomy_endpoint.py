@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from assets.endpoints.config import EndpointConfig
 from assets.instructions.endpoint import Outcome, ask
 from assets.instructions.endpoint_cache import Prompt
-from assets.endpoints.config import EndpointConfig
 from assets.instructions.taxonomy_names import Decided, Label, Taxonomy
 
 

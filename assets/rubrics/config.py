@@ -53,7 +53,8 @@ class ShapeConfig(StrictConfig):
     """The shape of a draft.
 
     Main: with one criterion S1 is all or nothing, and beyond eight each weighs an eighth or less while the judge's work grows
-    with them. Bonus: none may be forced. Veto: one at least, since a response to a rubric without is always "safe".
+    with them; of the 201 rubrics that physicians wrote for K-QA 78 % have two to eight, median 4, and no statement has more
+    than 277 characters. Bonus: none may be forced. Veto: one at least, since a response to a rubric without is always "safe".
 
     Attributes:
         main: bounds; at least 1.

@@ -9,7 +9,7 @@ As in Geng et al. 2026 a strong model drafts from a static expert prompt and a d
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from assets.endpoints.calls import Message
@@ -85,11 +85,16 @@ def repair_messages(asked: Sequence[Message], reply: str, faults: Sequence[Fault
 
 def shown_exemplar(instruction: str, rubric: Sequence[CriterionRow]) -> str:
     """A reviewed rubric as the drafter is shown it: in the form of a reply, question and rubric each as data."""
+    return f"{enclosed('example_question', instruction)}\n{enclosed('example_rubric', as_reply(rubric))}"
+
+
+def as_reply(rubric: Sequence[CriterionRow]) -> str:
+    """A rubric in the form of a reply; its main criteria have weights that sum to one."""
     percents = iter(whole_percents([weight for tier, _, weight in rubric if tier == "main" and weight is not None]))
-    shown: Mapping[str, list[dict[str, Any]]] = {tier: [] for tier in TIERS}
+    shown: dict[str, list[dict[str, Any]]] = {tier: [] for tier in TIERS}
     for tier, text, _ in rubric:
         shown[tier].append({"text": text, "weight": next(percents)} if tier == "main" else {"text": text})
-    return f"{enclosed('example_question', instruction)}\n{enclosed('example_rubric', json.dumps(shown, ensure_ascii=False))}"
+    return json.dumps(shown, ensure_ascii=False)
 
 
 def whole_percents(weights: Sequence[float]) -> list[int]:

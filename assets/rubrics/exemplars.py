@@ -2,7 +2,8 @@
 
 What belongs here: who may be an exemplar, and the choice by cosine of the text embedding. How one is shown is
 `draft_prompt.py`'s. Nothing of a held-out split is ever shown, nor an instruction of unknown split; an instruction is never
-shown itself or a member of its near-duplicate cluster, whose rubric would be copied rather than learned from.
+shown itself or a member of its near-duplicate cluster, whose rubric would be copied rather than learned from. A rubric that
+would not be accepted as a draft is not shown either: a prompt whose examples break its rules teaches to break them.
 """
 
 from __future__ import annotations
@@ -16,8 +17,11 @@ import numpy as np
 import numpy.typing as npt
 
 from assets.instructions.sameness import cosines
-from assets.rubrics.draft_schema import CriterionRow
+from assets.rubrics.config import ShapeConfig
+from assets.rubrics.draft_prompt import as_reply
+from assets.rubrics.draft_schema import CriterionRow, read_draft
 from training.records import HELD_OUT_SPLITS
+from training.rubric_score import WEIGHT_TOLERANCE
 
 FloatArray = npt.NDArray[np.float32]
 Embed = Callable[[Sequence[str]], FloatArray]
@@ -53,27 +57,38 @@ class Exemplar:
     rubric: tuple[CriterionRow, ...]
 
 
-def eligible_pool(rows: Sequence[Mapping[str, Any]], places: Mapping[str, Place]) -> list[Exemplar]:
+def eligible_pool(rows: Sequence[Mapping[str, Any]], places: Mapping[str, Place], shape: ShapeConfig) -> list[Exemplar]:
     """The entries of `exemplar_pool` that may be shown, by instruction_id.
 
     Args:
         rows: instruction_id, text, rubric (a JSON list of objects with tier, text, weight).
         places: by instruction_id; an entry that has none may have been held out and is not shown.
+        shape: what a draft must look like.
 
     Raises:
         ValueError, KeyError: a rubric in another form.
     """
-    shown = [row for row in rows if row["instruction_id"] in places]
-    return [
+    known = [row for row in rows if row["instruction_id"] in places]
+    found = [
         Exemplar(
             instruction_id=row["instruction_id"],
             text=row["text"],
             cluster_id=places[row["instruction_id"]].cluster_id,
             rubric=tuple((item["tier"], item["text"], item["weight"]) for item in json.loads(row["rubric"])),
         )
-        for row in sorted(shown, key=lambda row: str(row["instruction_id"]))
+        for row in sorted(known, key=lambda row: str(row["instruction_id"]))
         if places[row["instruction_id"]].split not in HELD_OUT_SPLITS
     ]
+    return [one for one in found if _acceptable(one.rubric, shape)]
+
+
+def _acceptable(rubric: Sequence[CriterionRow], shape: ShapeConfig) -> bool:
+    weights = [weight for tier, _, weight in rubric if tier == "main"]
+    if not all(weight is not None and weight > 0 for weight in weights):
+        return False
+    if abs(sum(weight for weight in weights if weight is not None) - 1) > WEIGHT_TOLERANCE:
+        return False
+    return not read_draft(as_reply(rubric), finish=None, shape=shape).faults
 
 
 def nearest_exemplars(targets: Sequence[Target], pool: Sequence[Exemplar], *, k: int, embed: Embed) -> list[tuple[int, ...]]:
@@ -82,7 +97,7 @@ def nearest_exemplars(targets: Sequence[Target], pool: Sequence[Exemplar], *, k:
     Equal cosines go by place in the pool. The same targets get the same exemplars whatever stands beside them.
 
     Args:
-        targets: any number; a block of them is compared at a time.
+        targets: any number; a block of them is compared at a time, so that memory is their vectors' and no more.
         pool: as `eligible_pool` gives it.
         k: at most so many each, at least 0.
         embed: texts → (n, d) unit rows.
@@ -92,7 +107,7 @@ def nearest_exemplars(targets: Sequence[Target], pool: Sequence[Exemplar], *, k:
     codes: dict[str, int] = {}
     pool_clusters = np.array([codes.setdefault(one.cluster_id, len(codes)) for one in pool])
     own = {one.instruction_id: place for place, one in enumerate(pool)}
-    pool_vectors = embed([one.text for one in pool])
+    pool_vectors, vectors = embed([one.text for one in pool]), embed([one.text for one in targets])
     found: list[tuple[int, ...]] = []
     for start in range(0, len(targets), _BLOCK):
         block = targets[start : start + _BLOCK]
@@ -102,7 +117,7 @@ def nearest_exemplars(targets: Sequence[Target], pool: Sequence[Exemplar], *, k:
         for row, one in enumerate(block):
             if one.instruction_id in own:
                 barred[row, own[one.instruction_id]] = True
-        found += _nearest(embed([one.text for one in block]), pool_vectors, barred, k)
+        found += _nearest(vectors[start : start + _BLOCK], pool_vectors, barred, k)
     return found
 
 

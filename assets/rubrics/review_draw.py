@@ -54,14 +54,14 @@ def draw(
     lost = sorted(instruction for instruction, _ in criteria if instruction not in known)
     if lost:
         raise ReviewError(f"round {name}: a draft's instruction {lost[0]} is not among the instructions; run the chain again")
-    # One per instruction, so that two reviewers do not write two rubrics for it.
+    # In the order of their lots; one per instruction, so that two reviewers do not write two rubrics for it.
     version_of: dict[str, str] = {}
     for instruction, version in sorted(criteria, key=lambda pair: _lot(seed, pair[1])):
         version_of.setdefault(instruction, version)
     if not version_of:
         raise ReviewError(f"round {name}: no draft is left to review; draft more rubrics first")
     strata: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for instruction in sorted(version_of, key=lambda key: _lot(seed, version_of[key])):
+    for instruction in version_of:
         row = known[instruction]
         strata[row["category"] or UNKNOWN, row["specialty"] or UNKNOWN].append(instruction)
     quota = allocate({stratum: len(members) for stratum, members in strata.items()}, count)

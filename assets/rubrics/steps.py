@@ -14,7 +14,6 @@ from functools import cache, partial
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from assets.endpoints.calls import Ask
@@ -90,7 +89,7 @@ def _draft(run: StepRun) -> dict[str, Metadata]:
         for key, cluster, split in _rows(run, "instruction_splits", "instruction_id", "cluster_id", "split")
     }
     chosen = _chosen(run, config, places)
-    pool = eligible_pool(_read(run, "exemplar_pool").to_pylist(), places) if config.exemplars else []
+    pool = eligible_pool(_read(run, "exemplar_pool").to_pylist(), places, config.shape) if config.exemplars else []
     made = draft_rubrics(
         [
             Target(instruction_id=key, text=text, cluster_id=places[key].cluster_id)
@@ -158,10 +157,8 @@ def _current(run: StepRun) -> dict[str, Metadata]:
 
 
 def _write(run: StepRun, asset: str, table: pa.Table, keys: Sequence[str]) -> None:
-    # A draft belongs to no round: it comes before what reviewers made of it.
-    order = pc.sort_indices(table, sort_keys=[(key, "ascending") for key in keys], null_placement="at_start")
     with TableWriter(asset, run.outputs[asset] / f"{asset}.parquet") as writer:
-        writer.add(table.take(order))
+        writer.add(table.sort_by([(key, "ascending") for key in keys]))
 
 
 DRAFT_RUBRICS = Step(
@@ -185,8 +182,9 @@ DRAFT_RUBRICS = Step(
         "assets/instructions/sources/base.py",
         "training/benchmark/baselines.py",
         "training/records.py",
+        "training/rubric_score.py",
     ),
-    libraries=("pyarrow", "numpy", "scipy", "tokenizers", "safetensors", "openai"),
+    libraries=("pyarrow", "numpy", "scipy", "tokenizers", "safetensors", "openai", "httpx2"),
     seconds=1,
     descriptions={
         "rubric_drafts": "Rubrics that a language model drafted, with the exemplars it was shown; no physician has seen them.",

@@ -25,6 +25,7 @@ APART = {
     "assets/lock.py": "keeps runs apart",
     "assets/instructions/curation_steps.py": "describes steps; another step takes names of theirs",
     "assets/instructions/dedup_steps.py": "describes steps; another step takes names of theirs",
+    "assets/instructions/project_file.py": "reads the user's file; the resolved config is in the key",
     "assets/instructions/sources/location.py": "finds a source's files; its records have a key of their own",
     "assets/instructions/source_records.py": "reads a source; its records have a key of their own, which the config names",
     "training/config.py": "reads configs; the resolved config is in the key",
@@ -205,7 +206,7 @@ def test_an_edited_readme_or_config_changes_no_key(tree: Path) -> None:
     [
         ("training/policy/train.py", {"policy"}),
         ("training/base_model/random_model.py", {"base_model"}),
-        ("training/generation/rollouts.py", {"policy", "base_rollouts", "policy_rollouts"}),
+        ("training/generation/rollouts.py", {"policy", "base_rollouts", "policy_rollouts", "base_responses"}),
         ("training/benchmark/policy_stage.py", {"reward_model_benchmark", "policy_benchmark"}),
         ("assets/reports/report.css", {"report", "data_card"}),
         ("assets/instructions/difficulty_local.py", {"difficulty", "data_card"}),

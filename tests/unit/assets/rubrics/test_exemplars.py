@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import assets.rubrics.exemplars as exemplars
+from assets.rubrics.config import ShapeConfig
 from assets.rubrics.exemplars import Exemplar, FloatArray, Place, Target, eligible_pool, nearest_exemplars
 
 # Angles in degrees: the cosine of two texts is that of their difference.
@@ -103,21 +105,51 @@ def test_as_many_as_are_free_up_to_k_and_never_one_of_the_cluster(
         assert len(places) == min(k, len(free)) == len(set(places)) and set(places) <= set(free)
 
 
+RUBRIC = [
+    {"tier": "main", "text": "States A", "weight": 0.75},
+    {"tier": "main", "text": "States B", "weight": 0.25},
+    {"tier": "veto", "text": "Never lies", "weight": None},
+]
+
+
+def pool_row(key: str, rubric: list[dict[str, Any]] = RUBRIC) -> dict[str, Any]:
+    return {
+        "instruction_id": key,
+        "text": f"text {key}",
+        "rubric": json.dumps(rubric),
+        "origin": "reviewed",
+        "review_id": "r1",
+    }
+
+
 def test_the_pool_holds_nothing_held_out_and_nothing_of_unknown_split() -> None:
-    rubric = json.dumps(
-        [{"tier": "main", "text": "States A", "weight": 1.0}, {"tier": "veto", "text": "Never lies", "weight": None}]
-    )
-    rows = [
-        {"instruction_id": key, "text": f"text {key}", "rubric": rubric, "origin": "reviewed", "review_id": None}
-        for key in ("train", "panel", "bench", "external", "gone", "valid")
-    ]
     splits = {"train": "rm_train", "panel": "panel_train", "bench": "benchmark", "external": "external", "valid": "validation"}
     places = {key: Place(f"cluster of {key}", split) for key, split in splits.items()}
-    pool = eligible_pool(rows, places)
+    rows = [pool_row(key) for key in ("train", "panel", "bench", "external", "gone", "valid")]
+    pool = eligible_pool(rows, places, ShapeConfig())
     assert [one.instruction_id for one in pool] == ["panel", "train", "valid"]
     assert pool[1] == Exemplar(
         instruction_id="train",
         text="text train",
         cluster_id="cluster of train",
-        rubric=(("main", "States A", 1.0), ("veto", "Never lies", None)),
+        rubric=(("main", "States A", 0.75), ("main", "States B", 0.25), ("veto", "Never lies", None)),
     )
+
+
+@pytest.mark.parametrize(
+    "rubric",
+    [
+        [{**RUBRIC[0], "weight": 1.0}, RUBRIC[2]],
+        RUBRIC[:2],
+        [{**RUBRIC[0], "weight": None}, *RUBRIC[1:]],
+        [{**RUBRIC[0], "weight": 0.7499}, *RUBRIC[1:]],
+        [{**RUBRIC[0], "weight": 1.25}, {**RUBRIC[1], "weight": -0.25}, RUBRIC[2]],
+        [*RUBRIC[:2], {**RUBRIC[2], "text": "Lies"}],
+        [*RUBRIC, {**RUBRIC[2], "text": "Avoids lies; is kind"}],
+    ],
+    ids=["one main", "no veto", "no weight", "weights off", "negative weight", "veto as violation", "two in one"],
+)
+def test_a_rubric_that_would_be_refused_as_a_draft_is_not_shown(rubric: list[dict[str, Any]]) -> None:
+    places = {key: Place(key, "rm_train") for key in ("good", "bad")}
+    pool = eligible_pool([pool_row("bad", rubric), pool_row("good")], places, ShapeConfig())
+    assert [one.instruction_id for one in pool] == ["good"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets.rubrics.review_rates import pass_rate
@@ -36,6 +36,7 @@ def test_a_round_without_a_decision_has_no_rate() -> None:
     assert (row["outstanding"], row["pass_rate"], row["low"], row["high"]) == (5, None, None, None)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 500), st.integers(0, 500), st.integers(0, 500))
 def test_the_interval_is_wilsons_formula(accepted: int, edited: int, rejected: int) -> None:
     decided = accepted + edited + rejected

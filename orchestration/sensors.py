@@ -1,0 +1,71 @@
+"""Sensors: files that come back from people.
+
+What belongs here: noticing. What a file says, and whether it is whole, is asked when it is taken in.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+
+import dagster as dg
+import fsspec
+
+from assets.interfaces import PARTITIONS_OF, ProjectResource
+from assets.reviewing.forms import FormError
+from assets.reviewing.returned import SUFFIXES
+from orchestration.instance import INBOX_VARIABLE
+from orchestration.jobs import round_jobs
+from orchestration.rounds import EXPORT_OF, JOB_OF, RETURN_OF, round_of_file
+
+_SECONDS = 30
+
+
+@dg.sensor(
+    name="returned_files",
+    jobs=[job for job in round_jobs() if job.name.startswith("import_")],
+    minimum_interval_seconds=_SECONDS,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Takes in forms that reviewers put into the inbox: <home>/inbox, or a folder or s3:// prefix given to the UI.",
+)
+def returned_files(context: dg.SensorEvaluationContext, project: ProjectResource) -> dg.SensorResult | dg.SkipReason:
+    """One run for each new or changed file that belongs to a round of this project folder; others are named in the log."""
+    inbox = os.environ.get(INBOX_VARIABLE) or str(project.settings().home / "inbox")
+    seen: dict[str, str] = json.loads(context.cursor) if context.cursor else {}
+    found = dict(files_in(inbox))
+    requests = []
+    for uri, version in sorted(found.items()):
+        if seen.get(uri) == version:
+            continue
+        try:
+            kind, name = round_of_file(uri)
+        except FormError as error:
+            context.log.warning(f"{inbox}: {error}")
+            continue
+        if name not in context.instance.get_dynamic_partitions(PARTITIONS_OF[EXPORT_OF[kind]].name or ""):
+            context.log.warning(f"{uri}: round {name} never went out from this project folder")
+            continue
+        requests.append(
+            dg.RunRequest(
+                run_key=f"{uri}@{version}",
+                job_name=f"import_{JOB_OF[kind]}",
+                partition_key=name,
+                run_config={"ops": {RETURN_OF[kind]: {"config": {"files": [uri], "replace": False}}}},
+            )
+        )
+    # Only what is still there is remembered, or the cursor would grow for ever.
+    return dg.SensorResult(run_requests=requests, cursor=json.dumps(found, sort_keys=True))
+
+
+def files_in(inbox: str) -> Iterator[tuple[str, str]]:
+    """URL and version (size and time of change, or etag) of every form in a folder or under a prefix; none if it is absent."""
+    filesystem, path = fsspec.core.url_to_fs(inbox)
+    if not filesystem.isdir(path):
+        return
+    # What was listed before is forgotten: another process puts the files there.
+    filesystem.invalidate_cache()
+    for entry in filesystem.ls(path, detail=True):
+        if entry["type"] == "file" and str(entry["name"]).lower().endswith(SUFFIXES):
+            version = entry.get("ETag") or f"{entry['size']}-{entry.get('mtime')}"
+            yield filesystem.unstrip_protocol(entry["name"]), str(version).strip('"')

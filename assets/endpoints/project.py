@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from assets.endpoints.config import CallsConfig, EndpointConfig
-from assets.project_file import section
+from assets.instructions.project_file import section
 from training.config import ConfigError, parse_config
 
 

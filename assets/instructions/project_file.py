@@ -1,15 +1,37 @@
-"""What the user's file says of instructions as a whole: its section `personal_data`.
+"""The user's own file, `promedical run --config FILE.yaml`: which sections it may have, and each section's values.
 
-What belongs here: reading that section. The file itself is `assets/project_file.py`'s.
+What belongs here: the file as a whole. What a section's keys mean stands with what it configures.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from assets.instructions.personal_data import PersonalDataConfig
-from assets.project_file import section
-from training.config import parse_config
+from training.config import ConfigError, parse_config, read_yaml
+
+SECTIONS = ("sources", "personal_data", "curation", "endpoints", "calls", "rubrics", "responses", "verdicts")
+
+
+def section(path: Path | None, name: str) -> dict[str, Any]:
+    """The values of a section; none without a file or without the section.
+
+    Raises:
+        ConfigError: an unreadable file, a section nobody knows, or one that is no mapping.
+    """
+    if path is None:
+        return {}
+    values = read_yaml(path)
+    unknown = sorted(str(key) for key in values if key not in SECTIONS)
+    if unknown:
+        raise ConfigError(f"{path}: {unknown[0]}: unknown key; allowed: {', '.join(SECTIONS)}")
+    found = values.get(name)
+    if found is None:
+        return {}
+    if not isinstance(found, dict):
+        raise ConfigError(f"{path}: {name} must map names to their values")
+    return found
 
 
 def personal_data_config(path: Path | None) -> PersonalDataConfig:

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from assets.endpoints.calls import Ask
 from assets.endpoints.config import EndpointConfig
 from assets.instructions.embedding import TextEmbedder
-from assets.project_file import section
+from assets.instructions.project_file import section
 from assets.instructions.tables import SORT_KEYS, TableWriter, write_table
 from assets.rubrics.config import DrafterConfig, RubricsConfig, rubrics_config
 from assets.rubrics.current import criterion_history, current_rubrics, rejected_versions, rubric_count

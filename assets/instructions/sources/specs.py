@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from assets.project_file import section
+from assets.instructions.project_file import section
 from training.config import ConfigError, StrictConfig, parse_config
 
 # It names a folder and a Dagster partition.

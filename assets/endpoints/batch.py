@@ -10,15 +10,17 @@ import random
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import replace
 
-from assets.endpoints.budget import Cost, bound_of, cost_of, over_budget
-from assets.endpoints.calls import Call, Reply, call_key
+from assets.endpoints.budget import Cost, bound_of, cost_of
+from assets.endpoints.calls import Call, Outcome, Reply, call_key
 from assets.endpoints.client import Answer, EndpointClient, Failure, Refusal
 from assets.endpoints.config import CallsConfig, EndpointConfig
-from assets.endpoints.errors import BudgetExceeded, CallsError, CallsFailed, EndpointError
-from assets.endpoints.ledger import Ledger, Sent, refusal
+from assets.endpoints.errors import CallsError, CallsFailed, EndpointError
+from assets.endpoints.ledger import Ledger, Sent, unanswered
 from assets.endpoints.progress import CallProgress
+from assets.endpoints.purse import Purse
 
 _LONGEST_BACKOFF, _LONGEST_RETRY_AFTER = 60.0, 600.0
 
@@ -33,32 +35,21 @@ async def ask_all(
         BudgetExceeded: the next call might break a limit.
         CallsFailed: more calls than allowed got no reply. What did come is in the ledger in every case.
     """
-    keys = [call_key(endpoint.model, call) for call in calls]
-    replies = ledger.known(keys)
-    known = len(replies)
+    keys = [call_key(endpoint.model, call, structured=endpoint.structured) for call in calls]
+    replies = ledger.known(keys, refused=not limits.retry_refused)
     asked = {key: call for key, call in zip(keys, calls, strict=True) if key not in replies}
-    progress.begin(total=len(asked), replayed=len(calls) - len(asked))
+    ledger.replay(key for key in keys if key in replies)
+    progress.begin(total=len(asked), replayed=sum(key in replies for key in keys))
     if asked:
         async with EndpointClient(endpoint) as client:
             batch = _Batch(endpoint=endpoint, client=client, ledger=ledger, limits=limits, progress=progress)
             replies |= await batch.run(asked)
-    repeats = len(keys) - len(asked) - known
-    if known or repeats:
-        ledger.replay(_repeated(keys, asked))
-    _check_failures(list(replies.values()), endpoint, limits)
+        _check_failures(list(replies.values()), endpoint, limits)
     return list(_in_order(keys, replies))
 
 
-def _repeated(keys: Sequence[str], asked: dict[str, Call]) -> Iterator[str]:
-    """The keys that were not asked for: all that the ledger knew, and repeats of one that was asked."""
-    seen: set[str] = set()
-    for key in keys:
-        if key not in asked or key in seen:
-            yield key
-        seen.add(key)
-
-
 def _in_order(keys: Sequence[str], replies: dict[str, Reply]) -> Iterator[Reply]:
+    """A second equal call cost nothing: it reads as replayed, unless there is nothing to replay."""
     seen: set[str] = set()
     for key in keys:
         reply = replies[key]
@@ -76,100 +67,156 @@ def _check_failures(replies: Sequence[Reply], endpoint: EndpointConfig, limits: 
         )
 
 
-@dataclass(kw_only=True)
 class _Batch:
-    """The workers of one batch and what they share."""
+    """The workers of one batch and what they share. Between two `await`s nobody else touches it."""
 
-    endpoint: EndpointConfig
-    client: EndpointClient
-    ledger: Ledger
-    limits: CallsConfig
-    progress: CallProgress
-    reserved: Cost = Cost()
-    in_flight: int = 0
-    not_before: float = 0.0
-    failed_in_a_row: int = 0
-    error: CallsError | None = None
-    replies: dict[str, Reply] = field(default_factory=dict)
+    def __init__(
+        self,
+        *,
+        endpoint: EndpointConfig,
+        client: EndpointClient,
+        ledger: Ledger,
+        limits: CallsConfig,
+        progress: CallProgress,
+    ) -> None:
+        self._endpoint, self._client, self._ledger, self._progress = endpoint, client, ledger, progress
+        self._purse = Purse(limits, ledger.spent())
+        self._replies: dict[str, Reply] = {}
+        self._outcomes: Counter[Outcome] = Counter()
+        self._failed_in_a_row = 0
+        self._not_before = 0.0
+        self._error: CallsError | None = None
+        self._stopped = asyncio.Event()
 
     async def run(self, asked: dict[str, Call]) -> dict[str, Reply]:
-        self.spent = self.ledger.spent()
-        self.settled = asyncio.Condition()
+        """Asks all; no more tasks than calls at once, however many calls there are."""
         todo = iter(asked.items())
-        workers = min(self.endpoint.concurrency, len(asked))
-        async with asyncio.TaskGroup() as group:
-            for _ in range(workers):
-                group.create_task(self._work(todo))
-        if self.error is not None:
-            raise self.error
-        return self.replies
+        showing = asyncio.create_task(self._show())
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(self._endpoint.concurrency, len(asked))):
+                    group.create_task(self._work(todo))
+        finally:
+            showing.cancel()
+        self._progress.show(spent=self._purse.spent, in_flight=0, last=True)
+        error = self._error or self._purse.exceeded(len(asked) - len(self._replies))
+        if error is not None:
+            raise error
+        return self._replies
+
+    async def _show(self) -> None:
+        """Also while nothing ends: an endpoint may have asked for ten minutes."""
+        while True:
+            await asyncio.sleep(self._progress.every)
+            paused = max(0.0, self._not_before - time.monotonic())
+            self._progress.show(spent=self._purse.spent, in_flight=self._purse.in_flight, paused=paused)
 
     async def _work(self, todo: Iterator[tuple[str, Call]]) -> None:
+        # Whatever stops one worker stops all: calls in flight end and are kept, no new one goes out.
         for key, call in todo:
             try:
                 reply = await self._ask(key, call)
             except CallsError as error:
-                self.error = self.error or error
-            if self.error is not None:
-                # Calls in flight end and are kept; no new one goes out.
+                self._stop(error)
                 return
-            self.replies[key] = reply
-            self._count(reply)
-            self.progress.update(reply.outcome, spent=self.spent, in_flight=self.in_flight)
+            if reply is None:
+                self._stop(None)
+                return
+            self._replies[key] = reply
+            self._progress.count(reply.outcome)
+            self._watch(reply)
+            if self._stopped.is_set():
+                return
 
-    def _count(self, reply: Reply) -> None:
-        self.failed_in_a_row = self.failed_in_a_row + 1 if reply.outcome == "failed" else 0
-        if self.failed_in_a_row >= self.endpoint.give_up_after:
-            self.error = EndpointError(
-                f"endpoint {self.endpoint.host} left {self.failed_in_a_row} calls in a row without a reply ({reply.error});"
-                " what it did answer is kept: mend it and run again"
+    def _stop(self, error: CallsError | None) -> None:
+        self._error = self._error or error
+        self._purse.close()
+        self._stopped.set()
+
+    def _watch(self, reply: Reply) -> None:
+        """Stops if the endpoint seems gone, or refuses everybody."""
+        self._outcomes[reply.outcome] += 1
+        self._failed_in_a_row = self._failed_in_a_row + 1 if reply.outcome == "failed" else 0
+        host, most = self._endpoint.host, self._endpoint.give_up_after
+        if self._failed_in_a_row >= most:
+            self._stop(
+                EndpointError(
+                    f"endpoint {host} left {self._failed_in_a_row} calls in a row without a reply ({reply.error}); what it did"
+                    " answer is kept: mend it and run again"
+                )
+            )
+        elif self._outcomes["refused"] >= most and not self._outcomes["answered"]:
+            self._stop(
+                EndpointError(
+                    f"endpoint {host} refused the first {self._outcomes['refused']} calls ({reply.error}): mend what is wrong,"
+                    " set calls.retry_refused to true and run again"
+                )
             )
 
-    async def _ask(self, key: str, call: Call) -> Reply:
-        """One call, tried until it is answered or refused, or tries run out."""
+    async def _ask(self, key: str, call: Call) -> Reply | None:
+        """One call, tried until it is answered or refused, or tries run out; None if the batch stopped first."""
         kind = ""
-        bound = bound_of(self.endpoint, call)
-        for attempt in range(self.endpoint.attempts):
-            await asyncio.sleep(max(0.0, self.not_before - time.monotonic()))
-            await self._reserve(bound)
-            sent = self.ledger.send(key, call, self.endpoint, bound)
-            start = time.monotonic()
-            try:
-                result = await self.client.attempt(call)
-            finally:
-                await self._release(bound)
-            if not isinstance(result, Failure):
-                return self._keep(sent, call, result, time.monotonic() - start)
+        bound = bound_of(self._endpoint, call)
+        for attempt in range(self._endpoint.attempts):
+            await self._wait_as_told()
+            if not await self._purse.reserve(bound):
+                return None
+            result = await self._attempt(key, call, bound)
+            if isinstance(result, Reply):
+                return result
             kind = result.kind
-            self.ledger.fail(sent, kind, billed=result.billed)
-            self.spent += bound if result.billed else Cost()
-            if result.retry_after > _LONGEST_RETRY_AFTER or self.error is not None:
+            if result.retry_after > _LONGEST_RETRY_AFTER:
                 break
             # The endpoint asks all to wait, not this call alone.
-            self.not_before = max(self.not_before, time.monotonic() + result.retry_after)
-            if attempt + 1 < self.endpoint.attempts:
+            self._not_before = max(self._not_before, time.monotonic() + result.retry_after)
+            if attempt + 1 < self._endpoint.attempts:
                 # Half to one and a half times as long, so that the workers don't come back all at once.
-                backoff = self.endpoint.backoff_seconds * 2**attempt * random.uniform(0.5, 1.5)
-                await asyncio.sleep(min(backoff, _LONGEST_BACKOFF))
-        return Reply(
-            key=key,
-            outcome="failed",
-            text=None,
-            finish=None,
-            prompt_tokens=0,
-            completion_tokens=0,
-            replayed=False,
-            error=kind,
-        )
+                backoff = self._endpoint.backoff_seconds * 2**attempt * random.uniform(0.5, 1.5)
+                await self._sleep(min(backoff, _LONGEST_BACKOFF))
+        return unanswered(key, "failed", kind)
 
-    def _keep(self, sent: Sent, call: Call, result: Answer | Refusal, seconds: float) -> Reply:
-        if isinstance(result, Refusal):
-            self.ledger.refuse(sent, result.error)
-            return refusal(sent.key, result.error, replayed=False)
-        # An endpoint that does not count is taken to have used all it may.
-        completion = call.max_tokens if result.completion_tokens is None else result.completion_tokens
-        prompt = sent.bound.tokens - call.max_tokens if result.prompt_tokens is None else result.prompt_tokens
-        cost = cost_of(self.endpoint, prompt_tokens=prompt, completion_tokens=completion)
+    async def _sleep(self, seconds: float) -> None:
+        """Waits, but not longer than the batch goes on."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stopped.wait()
+
+    async def _wait_as_told(self) -> None:
+        while (left := self._not_before - time.monotonic()) > 0 and not self._stopped.is_set():
+            await self._sleep(left + random.uniform(0, min(left, self._endpoint.backoff_seconds)))
+
+    async def _attempt(self, key: str, call: Call, bound: Cost) -> Reply | Failure:
+        sent = self._ledger.send(key, call, self._endpoint, bound)
+        start = time.monotonic()
+        try:
+            result = await self._client.attempt(call)
+        except EndpointError:
+            self._ledger.fail(sent, "not usable", Cost())
+            self._purse.settle(bound, Cost())
+            raise
+        seconds = time.monotonic() - start
+        cost = self._cost(call, result, bound)
+        try:
+            if isinstance(result, Failure):
+                self._ledger.fail(sent, result.kind, cost)
+                return result
+            if isinstance(result, Refusal):
+                self._ledger.refuse(sent, result.error, cost)
+                return unanswered(key, "refused", result.error)
+            return self._keep(sent, call, result, money=cost.money, seconds=seconds)
+        finally:
+            self._purse.settle(bound, cost)
+
+    def _cost(self, call: Call, result: Answer | Refusal | Failure, bound: Cost) -> Cost:
+        if isinstance(result, Failure):
+            return bound if result.billed else Cost()
+        if isinstance(result, Refusal) and not result.billed:
+            return Cost()
+        prompt, completion = _tokens(call, result, bound)
+        return cost_of(self._endpoint, prompt_tokens=prompt, completion_tokens=completion)
+
+    def _keep(self, sent: Sent, call: Call, result: Answer, *, money: float, seconds: float) -> Reply:
+        prompt, completion = _tokens(call, result, sent.bound)
         reply = Reply(
             key=sent.key,
             outcome="answered",
@@ -179,36 +226,12 @@ class _Batch:
             completion_tokens=completion,
             replayed=False,
         )
-        self.ledger.answer(sent, reply, money=cost.money, seconds=seconds)
-        self.spent += cost
+        counted = result.prompt_tokens is not None and result.completion_tokens is not None
+        self._ledger.answer(sent, reply, counted=counted, money=money, seconds=seconds)
         return reply
 
-    async def _reserve(self, bound: Cost) -> None:
-        """Waits until the call fits beside those in flight.
 
-        Raises:
-            BudgetExceeded: it does not even with none in flight; or another call did not.
-        """
-        async with self.settled:
-            while (key := over_budget(self.limits, spent=self.spent, reserved=self.reserved, bound=bound)) is not None:
-                if self.error is not None or not self.in_flight:
-                    raise self.error or self._exceeded(key, bound)
-                await self.settled.wait()
-            if self.error is not None:
-                raise self.error
-            self.reserved += bound
-            self.in_flight += 1
-
-    async def _release(self, bound: Cost) -> None:
-        async with self.settled:
-            self.reserved -= bound
-            self.in_flight -= 1
-            self.settled.notify_all()
-
-    def _exceeded(self, key: str, bound: Cost) -> BudgetExceeded:
-        money = f" and {self.spent.money:.2f} {self.limits.currency}" if self.limits.money is not None else ""
-        return BudgetExceeded(
-            f"calls.{key} is {getattr(self.limits, key):,}, and {self.spent.tokens:,} tokens{money} are spent: the next call"
-            f" may take {bound.tokens:,} tokens; {len(self.replies)} of {self.progress.total} calls of this step are done and"
-            f" kept: raise calls.{key} and run again"
-        )
+def _tokens(call: Call, result: Answer | Refusal, bound: Cost) -> tuple[int, int]:
+    """Tokens read and written; an endpoint that does not count is taken to have used all it may."""
+    prompt = bound.tokens - call.max_tokens if result.prompt_tokens is None else result.prompt_tokens
+    return prompt, call.max_tokens if result.completion_tokens is None else result.completion_tokens

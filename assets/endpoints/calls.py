@@ -55,8 +55,8 @@ class Reply:
         outcome: see `Outcome`.
         text: the reply; None unless answered.
         finish: the endpoint's finish reason, `length` for a reply that was cut; None unless answered.
-        prompt_tokens: tokens read, as the endpoint counts them.
-        completion_tokens: tokens written.
+        prompt_tokens: tokens read, as the endpoint counts them; an upper bound where it does not.
+        completion_tokens: tokens written, likewise.
         replayed: whether the ledger had it; a replay costs nothing.
         error: why there is no text, without secrets; None if there is one.
     """
@@ -75,12 +75,18 @@ class Reply:
 Ask = Callable[[Sequence[Call], EndpointConfig], Sequence[Reply]]
 
 
-def call_key(model: str, call: Call) -> str:
-    """sha256 over model, prompt, parameters and schema: not over where the endpoint is, since that changes no reply."""
+def call_key(model: str, call: Call, *, structured: str = "json_schema") -> str:
+    """sha256 over model, prompt, parameters and schema: not over where the endpoint is, since that changes no reply.
+
+    `structured`, how a schema is asked for, counts where there is a schema: what came of a mere request for JSON is no answer
+    to a request that the schema be followed.
+    """
     payload = [
         model,
         [list(message) for message in call.messages],
         [call.max_tokens, call.temperature, call.top_p, call.seed],
         call.schema,
     ]
+    if call.schema is not None and structured != "json_schema":
+        payload.append(structured)
     return hashlib.sha256(json.dumps(payload, ensure_ascii=False, sort_keys=True).encode()).hexdigest()

@@ -21,6 +21,7 @@ class EndpointConfig(StrictConfig):
         model: name of the model there.
         family: model family, such as qwen3; the model's name if None.
         structured: how a JSON schema is asked for: json_schema (vLLM, OpenAI), json_object (JSON of any shape) or none.
+        length_key: how the longest reply is named in a request; some vendors' newer models know the second name alone.
         price_input: price of a million tokens read, in the currency of the budget; 0 for one's own server.
         price_output: price of a million tokens written.
         key_variable: environment variable that holds the key; None: no key is sent.
@@ -30,7 +31,8 @@ class EndpointConfig(StrictConfig):
         attempts: tries per prompt, 1 to 10.
         backoff_seconds: wait after the first failed try; doubles each time, at most a minute. A server's Retry-After is
             kept to if it is longer, up to ten minutes; one that asks for more leaves the prompt unanswered.
-        give_up_after: prompts in a row without a usable reply after which the endpoint counts as gone.
+        give_up_after: calls in a row without a reply after which the endpoint counts as gone; and calls refused, before it
+            has answered any, after which it counts as configured wrong.
     """
 
     model_config = ConfigDict(hide_input_in_errors=True)
@@ -39,6 +41,7 @@ class EndpointConfig(StrictConfig):
     model: str = Field(min_length=1)
     family: str | None = Field(default=None, min_length=1)
     structured: Literal["json_schema", "json_object", "none"] = "json_schema"
+    length_key: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     price_input: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     price_output: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     key_variable: str | None = Field(default=None, min_length=1)
@@ -84,9 +87,11 @@ class CallsConfig(StrictConfig):
         currency: the currency of all prices.
         failures_allowed: share of a step's calls that may stay without a reply; above it the step fails, with what was
             answered kept, and a new run asks for the failed ones alone.
+        retry_refused: asks once more what an endpoint refused before, say because its context was shorter then.
     """
 
     tokens: int | None = Field(default=None, ge=0)
     money: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     currency: str = Field(default="USD", min_length=1, max_length=8)
     failures_allowed: float = Field(default=0.0, ge=0, le=1)
+    retry_refused: bool = False

@@ -40,12 +40,12 @@ def desk(ledger: Path, limits: CallsConfig, *, purpose: str) -> Ask:
 
     def ask(calls: Sequence[Call], endpoint: EndpointConfig) -> list[Reply]:
         from assets.endpoints.batch import ask_all
-        from assets.endpoints.ledger import Ledger
+        from assets.endpoints.ledger import open_ledger
         from assets.endpoints.progress import CallProgress
 
         priced = endpoint.price_input or endpoint.price_output
         progress = CallProgress(f"{purpose} by {endpoint.model}", currency=limits.currency if priced else None)
-        with Ledger(ledger, purpose=purpose, run=run) as opened:
+        with open_ledger(ledger, purpose=purpose, run=run) as opened:
             return _in_thread(ask_all(calls, endpoint=endpoint, ledger=opened, limits=limits, progress=progress))
 
     return ask

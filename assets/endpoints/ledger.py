@@ -1,11 +1,8 @@
-"""The ledger of calls: what was sent, what came of it and what it cost, in an SQLite file that nothing is ever taken from.
+"""The ledger of calls: what was sent, what came of it and what it cost.
 
-What belongs here: the file. A key that was answered or refused is never sent again. Each attempt is written before it goes
-out, so that one whose process died is known, and counts as paid. Triggers refuse UPDATE and DELETE.
-
-Every write is a transaction in the write-ahead log. `synchronous` is NORMAL: a process that is killed loses nothing; a
-machine that loses power may lose the last few transactions, at worst calls of the last moments, and never more. FULL was
-measured at 2 to 5 ms more for each of the two writes of a call.
+What belongs here: its rows; the file is `ledger_file.py`'s. A key that was answered is never sent again, nor one that was
+refused unless that is asked for. Each attempt is written before it goes out, so that one whose process died is known, and
+counts as paid.
 """
 
 from __future__ import annotations
@@ -13,30 +10,18 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from assets.endpoints.budget import Cost
 from assets.endpoints.calls import Call, Reply
 from assets.endpoints.config import EndpointConfig
-from assets.endpoints.errors import LedgerError
+from assets.endpoints.ledger_file import clear_errors, open_to_write
 
-VERSION = 1
-_TABLES = {
-    "prompts": "key text primary key, model text not null, request text not null",
-    "sent": "id integer primary key, key text not null, model text not null, host text not null, purpose text not null,"
-    " run text not null, tokens_bound int not null, money_bound real not null, at real not null",
-    "answered": "sent_id int primary key, key text not null unique, text text not null, finish text, prompt_tokens int"
-    " not null, completion_tokens int not null, money real not null, seconds real not null, at real not null",
-    "refused": "sent_id int primary key, key text not null unique, error text not null, at real not null",
-    # billed_*: what the attempt may have cost although nothing usable came.
-    "failed": "sent_id int primary key, key text not null, kind text not null, billed_tokens int not null,"
-    " billed_money real not null, at real not null",
-    "replayed": "key text not null, purpose text not null, run text not null, at real not null",
-}
 _CHUNK = 500
-_NOT_OURS = "is no ledger of calls of this version; move it away, or choose another --home"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,91 +33,66 @@ class Sent:
     bound: Cost
 
 
-class Ledger:
-    """One open file; `purpose` and `run` stand beside each of its rows.
+@contextmanager
+def open_ledger(path: Path, *, purpose: str, run: str) -> Iterator[Ledger]:
+    """The ledger, its only writer.
 
     Args:
         path: the file, made if it does not exist.
         purpose: what the calls are for: rubrics, responses, verdicts …
-        run: names the run.
+        run: names the run; both stand beside each row.
 
     Raises:
-        LedgerError: the file is something else, or of a newer version.
+        LedgerError: as `open_to_write`.
     """
+    with open_to_write(path) as database:
+        yield Ledger(database, path=path, purpose=purpose, run=run)
 
-    def __init__(self, path: Path, *, purpose: str, run: str) -> None:
+
+class Ledger:
+    """An open ledger; use `open_ledger`. Every method raises LedgerError if the file fails, as on a full disk."""
+
+    def __init__(self, database: sqlite3.Connection, *, path: Path, purpose: str, run: str) -> None:
+        self._database, self._path = database, path
         self._purpose, self._run = purpose, run
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # The event loop's thread opened it or another did: only one uses it at a time.
-        self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
-        try:
-            self._prepare(path)
-        except sqlite3.DatabaseError as error:
-            self._database.close()
-            raise LedgerError(f"{path} {_NOT_OURS} ({error})") from error
 
-    def _prepare(self, path: Path) -> None:
-        run = self._database.execute
-        run("pragma journal_mode = wal")
-        run("pragma synchronous = normal")
-        (version,) = run("pragma user_version").fetchone()
-        if version == VERSION:
-            return
-        if version or run("select count(*) from sqlite_master").fetchone() != (0,):
-            raise LedgerError(f"{path} {_NOT_OURS}")
-        run("begin immediate")
-        for table, columns in _TABLES.items():
-            run(f"create table {table} ({columns})")
-            for action in ("update", "delete"):
-                run(
-                    f"create trigger {table}_no_{action} before {action} on {table}"
-                    " begin select raise(abort, 'the ledger is append-only'); end"
-                )
-        run("create index sent_key on sent (key)")
-        run(f"pragma user_version = {VERSION}")
-        run("commit")
-
-    def __enter__(self) -> Ledger:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._database.close()
-
-    def known(self, keys: Sequence[str]) -> dict[str, Reply]:
-        """The replies that need not be asked for, as replays."""
+    def known(self, keys: Sequence[str], *, refused: bool = True) -> dict[str, Reply]:
+        """The replies that need not be asked for, as replays; refusals among them, unless they are asked for again."""
         found = {}
         distinct = list(dict.fromkeys(keys))
-        for start in range(0, len(distinct), _CHUNK):
-            chunk = distinct[start : start + _CHUNK]
-            marks = ",".join("?" * len(chunk))
-            answered = self._database.execute(
-                f"select key, text, finish, prompt_tokens, completion_tokens from answered where key in ({marks})", chunk
-            )
-            for key, text, finish, prompt_tokens, completion_tokens in answered:
-                found[key] = Reply(
-                    key=key,
-                    outcome="answered",
-                    text=text,
-                    finish=finish,
-                    prompt_tokens=prompt_tokens,
-                    completion_tokens=completion_tokens,
-                    replayed=True,
+        with clear_errors(self._path):
+            for start in range(0, len(distinct), _CHUNK):
+                chunk = distinct[start : start + _CHUNK]
+                marks = ",".join("?" * len(chunk))
+                if refused:
+                    for key, error in self._database.execute(f"select key, error from refused where key in ({marks})", chunk):
+                        found[key] = unanswered(key, "refused", error, replayed=True)
+                # After the refusals: what was refused first may have been answered later.
+                answered = self._database.execute(
+                    f"select key, text, finish, prompt_tokens, completion_tokens from answered where key in ({marks})", chunk
                 )
-            for key, error in self._database.execute(f"select key, error from refused where key in ({marks})", chunk):
-                found[key] = refusal(key, error, replayed=True)
+                for key, text, finish, prompt_tokens, completion_tokens in answered:
+                    found[key] = Reply(
+                        key=key,
+                        outcome="answered",
+                        text=text,
+                        finish=finish,
+                        prompt_tokens=prompt_tokens,
+                        completion_tokens=completion_tokens,
+                        replayed=True,
+                    )
         return found
 
     def replay(self, keys: Iterable[str]) -> None:
         """Writes down that these were answered from here, at no cost."""
         now = time.time()
-        self._database.execute("begin")
-        self._database.executemany(
-            "insert into replayed values (?, ?, ?, ?)", ((key, self._purpose, self._run, now) for key in keys)
-        )
-        self._database.execute("commit")
+        with self._transaction():
+            self._database.executemany(
+                "insert into replayed values (?, ?, ?, ?)", ((key, self._purpose, self._run, now) for key in keys)
+            )
 
     def send(self, key: str, call: Call, endpoint: EndpointConfig, bound: Cost) -> Sent:
-        """Writes an attempt down; it may go out when this returns."""
+        """Writes an attempt down, and the prompt once per key; it may go out when this returns."""
         request = {
             "messages": [list(message) for message in call.messages],
             "max_tokens": call.max_tokens,
@@ -141,20 +101,29 @@ class Ledger:
             "seed": call.seed,
             "schema": call.schema,
         }
-        self._database.execute("begin")
-        self._database.execute(
-            "insert or ignore into prompts values (?, ?, ?)", (key, endpoint.model, json.dumps(request, ensure_ascii=False))
-        )
-        row = (key, endpoint.model, endpoint.host, self._purpose, self._run, bound.tokens, bound.money, time.time())
-        cursor = self._database.execute(
-            "insert into sent (key, model, host, purpose, run, tokens_bound, money_bound, at) values (?, ?, ?, ?, ?, ?, ?, ?)",
-            row,
-        )
-        self._database.execute("commit")
+        with self._transaction():
+            self._database.execute(
+                "insert into prompts select ?, ?, ? where not exists (select 1 from prompts where key = ?)",
+                (key, endpoint.model, json.dumps(request, ensure_ascii=False), key),
+            )
+            cursor = self._database.execute(
+                "insert into sent (key, model, host, purpose, run, tokens_bound, money_bound, at)"
+                " values (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    key,
+                    endpoint.model,
+                    endpoint.host,
+                    self._purpose,
+                    self._run,
+                    bound.tokens,
+                    bound.money,
+                    time.time(),
+                ),
+            )
         return Sent(int(cursor.lastrowid or 0), key, bound)
 
-    def answer(self, sent: Sent, reply: Reply, *, money: float, seconds: float) -> None:
-        """Keeps an answer."""
+    def answer(self, sent: Sent, reply: Reply, *, counted: bool, money: float, seconds: float) -> None:
+        """Keeps an answer; counted: whether the endpoint itself said how many tokens it took."""
         row = (
             sent.sent_id,
             sent.key,
@@ -162,39 +131,56 @@ class Ledger:
             reply.finish,
             reply.prompt_tokens,
             reply.completion_tokens,
+            "endpoint" if counted else "bound",
             money,
             seconds,
             time.time(),
         )
-        self._database.execute("insert into answered values (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        self._insert("answered", row)
 
-    def refuse(self, sent: Sent, error: str) -> None:
-        """Keeps that the endpoint will not answer this prompt."""
-        self._database.execute("insert into refused values (?, ?, ?, ?)", (sent.sent_id, sent.key, error, time.time()))
+    def refuse(self, sent: Sent, error: str, cost: Cost) -> None:
+        """Keeps that the endpoint will not answer this prompt, and what saying so cost."""
+        self._insert("refused", (sent.sent_id, sent.key, error, cost.tokens, cost.money, time.time()))
 
-    def fail(self, sent: Sent, kind: str, *, billed: bool) -> None:
-        """Keeps that an attempt brought nothing; billed: what it may have cost counts as spent."""
-        cost = sent.bound if billed else Cost()
-        row = (sent.sent_id, sent.key, kind, cost.tokens, cost.money, time.time())
-        self._database.execute("insert into failed values (?, ?, ?, ?, ?, ?)", row)
+    def fail(self, sent: Sent, kind: str, cost: Cost) -> None:
+        """Keeps that an attempt brought nothing, and what it may have cost."""
+        self._insert("failed", (sent.sent_id, sent.key, kind, cost.tokens, cost.money, time.time()))
 
     def spent(self) -> Cost:
         """All that was ever paid or may have been: answers, attempts that may have been billed, attempts nobody saw end."""
-        tokens, money = self._database.execute(
-            "select coalesce(sum(tokens), 0), coalesce(sum(money), 0.0) from ("
-            " select prompt_tokens + completion_tokens as tokens, money from answered"
-            " union all select billed_tokens, billed_money from failed"
-            " union all select tokens_bound, money_bound from sent where id not in"
-            " (select sent_id from answered union all select sent_id from refused union all select sent_id from failed))"
-        ).fetchone()
+        with clear_errors(self._path):
+            tokens, money = self._database.execute(
+                "select coalesce(sum(tokens), 0), coalesce(sum(money), 0.0) from ("
+                " select prompt_tokens + completion_tokens as tokens, money from answered"
+                " union all select tokens, money from refused"
+                " union all select billed_tokens, billed_money from failed"
+                " union all select tokens_bound, money_bound from sent where not exists (select 1 from answered where sent_id"
+                " = id) and not exists (select 1 from refused where sent_id = id)"
+                " and not exists (select 1 from failed where sent_id = id))"
+            ).fetchone()
         return Cost(int(tokens), float(money))
 
+    def _insert(self, table: str, row: tuple[object, ...]) -> None:
+        with clear_errors(self._path):
+            self._database.execute(f"insert into {table} values ({','.join('?' * len(row))})", row)
 
-def refusal(key: str, error: str, *, replayed: bool) -> Reply:
-    """The reply to a call that the endpoint will not answer."""
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with clear_errors(self._path):
+            self._database.execute("begin")
+            try:
+                yield
+            except BaseException:
+                self._database.execute("rollback")
+                raise
+            self._database.execute("commit")
+
+
+def unanswered(key: str, outcome: Literal["refused", "failed"], error: str, *, replayed: bool = False) -> Reply:
+    """The reply to a call that has no text."""
     return Reply(
         key=key,
-        outcome="refused",
+        outcome=outcome,
         text=None,
         finish=None,
         prompt_tokens=0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from collections import Counter
@@ -11,7 +12,7 @@ from assets.endpoints.budget import Cost
 from assets.endpoints.calls import Outcome
 from training.progress import format_seconds
 
-_EVERY_TERMINAL, _EVERY_LOG = 0.2, 10.0
+_EVERY_TERMINAL, _EVERY_LOG = 0.5, 10.0
 
 
 class CallProgress:
@@ -26,37 +27,43 @@ class CallProgress:
     def __init__(self, what: str, *, currency: str | None, stream: TextIO | None = None) -> None:
         self._what, self._currency = what, currency
         self._stream = stream or sys.stderr
+        self._terminal = self._stream.isatty()
         self._done: Counter[Outcome] = Counter()
-        self._last = float("-inf")
-        self.total = 0
+        # Seconds from one `show` to the next.
+        self.every = _EVERY_TERMINAL if self._terminal else _EVERY_LOG
 
     def begin(self, *, total: int, replayed: int) -> None:
         """So many are to be asked, and so many the ledger knew."""
-        self.total, self._replayed, self._start = total, replayed, time.monotonic()
+        self._total, self._replayed, self._start = total, replayed, time.monotonic()
         if not total and replayed:
-            self._show(f"    {self._what}: {replayed:,} replayed at no cost, none to ask", last=True)
+            print(f"    {self._what}: {replayed:,} replayed at no cost, none to ask", file=self._stream, flush=True)
 
-    def update(self, outcome: Outcome, *, spent: Cost, in_flight: int) -> None:
+    def count(self, outcome: Outcome) -> None:
         """One more has ended."""
         self._done[outcome] += 1
-        done = self._done.total()
-        now = time.monotonic()
-        last = done == self.total
-        if now - self._last < (_EVERY_TERMINAL if self._stream.isatty() else _EVERY_LOG) and not last:
-            return
-        self._last = now
-        elapsed = now - self._start
-        rest = elapsed / done * (self.total - done)
-        money = f" {spent.money:.2f} {self._currency}" if self._currency else ""
-        self._show(
-            f"    {self._what}: {done:,}/{self.total:,} asked, {self._done['failed']} failed, {self._done['refused']} refused,"
-            f" {self._replayed:,} replayed, {in_flight} in flight, spent in all {spent.tokens:,} tokens{money},"
-            f" elapsed {format_seconds(elapsed)}, left ~{format_seconds(rest)}",
-            last=last,
-        )
 
-    def _show(self, line: str, *, last: bool) -> None:
-        if self._stream.isatty():
-            print(f"\r{line:<120}", end="\n" if last else "", file=self._stream, flush=True)
+    def show(self, *, spent: Cost, in_flight: int, paused: float = 0.0, last: bool = False) -> None:
+        """Writes how far it is; paused: seconds that the endpoint still asks to wait."""
+        done = self._done.total()
+        elapsed = time.monotonic() - self._start
+        # Replays took no time and say nothing of the rest.
+        left = format_seconds(elapsed / done * (self._total - done)) if done else "?"
+        money = f" and {spent.money:.2f} {self._currency}" if self._currency else ""
+        parts = [
+            f"{done:,}/{self._total:,} asked",
+            f"{self._done['failed']:,} failed",
+            f"{self._done['refused']:,} refused",
+            f"{self._replayed:,} replayed",
+            f"spent in all {spent.tokens:,} tokens{money}",
+            f"left ~{left}",
+            f"elapsed {format_seconds(elapsed)}",
+            f"{in_flight} in flight",
+            *([f"the endpoint asks to wait {format_seconds(paused)}"] if paused else []),
+        ]
+        line = f"    {self._what}: {', '.join(parts)}"
+        if self._terminal:
+            # A line that wraps cannot be written anew.
+            width = max(40, shutil.get_terminal_size().columns - 1)
+            print(f"\r{line[:width]:<{width}}", end="\n" if last else "", file=self._stream, flush=True)
         else:
             print(line, file=self._stream, flush=True)

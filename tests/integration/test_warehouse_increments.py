@@ -72,6 +72,28 @@ def left_out(cases: Cases) -> None:
     )
 
 
+def rubric_drafted(cases: Cases) -> None:
+    cases["bare"] = case("bare", RUBRIC, {"a": "mmum", "b": "mumm"}, source="medquad", kind="model", origin="drafted")
+    cases["drafted"] = case("drafted", RUBRIC, {"a": "mumm", "b": "mmuu"}, source="medquad", kind="model", origin="drafted")
+
+
+def draft_refused(cases: Cases) -> None:
+    cases["unheard"] = case("unheard", "", {}, source="medquad", refused="no_reply")
+
+
+def draft_accepted(cases: Cases) -> None:
+    # As it was drafted: ids, texts and weights stay.
+    for criterion in cases["bare"]["raw_criteria"]:
+        criterion |= {"origin": "reviewed", "review_id": "round-1"}
+
+
+def dispute_decided(cases: Cases) -> None:
+    cases["drafted"]["raw_verdicts"] += [
+        {"response_id": "drafted-a", "criterion_id": "drafted-c0", "verdict": said, "judge": judge, "judge_kind": kind}
+        for judge, kind, said in (("p", "human", "met"), ("q", "human", "unmet"), ("adjudicated:one", "adjudicated", "unmet"))
+    ]
+
+
 # Edits made together, in batches of their own, with the marts that must differ after them.
 STEPS: tuple[tuple[tuple[Callable[[Cases], None], ...], set[str]], ...] = (
     ((rubric_edited, responses_added), {"criteria", "responses", "resolved_verdicts", "response_scores", "preference_pairs"}),
@@ -80,6 +102,8 @@ STEPS: tuple[tuple[tuple[Callable[[Cases], None], ...], set[str]], ...] = (
     ((source_removed,), {"instructions", "criteria", "responses", "verdicts", "response_scores", "preference_pairs"}),
     ((source_added, split_moved), {"instructions", "criteria", "responses", "preference_pairs", "criterion_preferences"}),
     ((left_out,), {"instructions", "preference_pairs", "criterion_preferences", "pair_outcomes"}),
+    ((rubric_drafted, draft_refused), {"criteria", "responses", "verdicts", "preference_pairs", "quarantine"}),
+    ((draft_accepted, dispute_decided), {"criteria", "verdicts", "resolved_verdicts", "response_scores"}),
 )
 
 
@@ -128,6 +152,15 @@ def planted(warehouse: Path, value: float | None = None) -> list[tuple[str, floa
         connection.close()
 
 
+def batches(warehouse: Path) -> dict[str, int]:
+    """Batch → how many instructions it has."""
+    connection = duckdb.connect(str(warehouse), read_only=True)
+    try:
+        return dict(connection.execute("select batch, n_instructions from int_batches__versioned").fetchall())
+    finally:
+        connection.close()
+
+
 def test_only_changed_batches_are_computed(tmp_path: Path) -> None:
     cases = some_cases()
     lay_out(tmp_path, cases.values())
@@ -148,6 +181,28 @@ def test_only_changed_batches_are_computed(tmp_path: Path) -> None:
         ("reviewed-a", 1.0),
         ("reviewed-b", 1.0),
     ]
+
+
+def test_a_review_makes_the_batch_a_rubric_leaves_and_the_one_it_joins_anew_and_no_other(tmp_path: Path) -> None:
+    cases = some_cases()
+    rubric_drafted(cases)
+    lay_out(tmp_path, cases.values())
+    build(tmp_path, "warehouse.duckdb")
+    assert batches(tmp_path / "warehouse.duckdb") == {"corpus": 2, "corpus/round-1": 1, "kqa": 2, "medquad": 2}
+    planted(tmp_path / "warehouse.duckdb", 0.125)
+    draft_accepted(cases)
+    lay_out(tmp_path, cases.values())
+    build(tmp_path, "warehouse.duckdb")
+    # Round 1 of another source is another batch.
+    assert batches(tmp_path / "warehouse.duckdb") == {
+        "corpus": 2,
+        "corpus/round-1": 1,
+        "kqa": 2,
+        "medquad": 1,
+        "medquad/round-1": 1,
+    }
+    made_anew = {response for response, agreement in planted(tmp_path / "warehouse.duckdb") if agreement != 0.125}
+    assert made_anew == {"bare-a", "bare-b", "drafted-a", "drafted-b"}
 
 
 def test_a_build_that_ended_half_way_and_an_edit_undone_leave_nothing_behind(tmp_path: Path) -> None:

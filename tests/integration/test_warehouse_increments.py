@@ -152,13 +152,14 @@ def planted(warehouse: Path, value: float | None = None) -> list[tuple[str, floa
         connection.close()
 
 
-def batches(warehouse: Path) -> dict[str, int]:
-    """Batch → how many instructions it has."""
+def batches(warehouse: Path) -> dict[str, tuple[int, str]]:
+    """Batch → how many instructions it has, and its version."""
     connection = duckdb.connect(str(warehouse), read_only=True)
     try:
-        return dict(connection.execute("select batch, n_instructions from int_batches__versioned").fetchall())
+        rows = connection.execute("select batch, n_instructions, batch_version from int_batches__versioned").fetchall()
     finally:
         connection.close()
+    return {batch: (n, version) for batch, n, version in rows}
 
 
 def test_only_changed_batches_are_computed(tmp_path: Path) -> None:
@@ -183,25 +184,35 @@ def test_only_changed_batches_are_computed(tmp_path: Path) -> None:
     ]
 
 
-def test_a_review_makes_the_batch_a_rubric_leaves_and_the_one_it_joins_anew_and_no_other(tmp_path: Path) -> None:
+def test_a_draft_makes_its_batch_anew_and_a_review_the_batches_that_it_leaves_and_joins(tmp_path: Path) -> None:
+    warehouse = tmp_path / "warehouse.duckdb"
     cases = some_cases()
     rubric_drafted(cases)
+    # Answered before anybody wrote a rubric: of the draft nothing but its criteria is new.
+    drafts = cases["bare"]["raw_criteria"]
+    cases["bare"] |= {"raw_criteria": [], "raw_verdicts": []}
     lay_out(tmp_path, cases.values())
     build(tmp_path, "warehouse.duckdb")
-    assert batches(tmp_path / "warehouse.duckdb") == {"corpus": 2, "corpus/round-1": 1, "kqa": 2, "medquad": 2}
-    planted(tmp_path / "warehouse.duckdb", 0.125)
+    before = batches(warehouse)
+    assert {batch: n for batch, (n, _) in before.items()} == {"corpus": 2, "corpus/round-1": 1, "kqa": 2, "medquad": 2}
+
+    cases["bare"]["raw_criteria"] = drafts
+    lay_out(tmp_path, cases.values())
+    build(tmp_path, "warehouse.duckdb")
+    drafted = batches(warehouse)
+    assert {batch for batch in drafted if drafted[batch] != before.get(batch)} == {"medquad"}
+
+    planted(warehouse, 0.125)
     draft_accepted(cases)
     lay_out(tmp_path, cases.values())
     build(tmp_path, "warehouse.duckdb")
+    reviewed = batches(warehouse)
     # Round 1 of another source is another batch.
-    assert batches(tmp_path / "warehouse.duckdb") == {
-        "corpus": 2,
-        "corpus/round-1": 1,
-        "kqa": 2,
+    assert {batch: n for batch, (n, _) in reviewed.items() if reviewed[batch] != drafted.get(batch)} == {
         "medquad": 1,
         "medquad/round-1": 1,
     }
-    made_anew = {response for response, agreement in planted(tmp_path / "warehouse.duckdb") if agreement != 0.125}
+    made_anew = {response for response, agreement in planted(warehouse) if agreement != 0.125}
     assert made_anew == {"bare-a", "bare-b", "drafted-a", "drafted-b"}
 
 

@@ -28,10 +28,11 @@ from dagster._core.loader import LoadingContextForTest
 from assets.chain import steps_named
 from assets.interfaces import ProjectResource, current_ref
 from assets.reviewing.forms import FormError
+from assets.reviewing.interfaces import Inbox
 from assets.reviewing.returned import ADJUDICATION, REVIEW
 from assets.steps import Settings
 from orchestration.build import build_defs
-from orchestration.instance import INBOX_VARIABLE, open_instance
+from orchestration.instance import open_instance
 from orchestration.rounds import export_round, import_files, review_rates
 from orchestration.run import RunFailed, run_chain
 from orchestration.sensors import returned_files
@@ -220,11 +221,11 @@ def test_a_file_in_the_inbox_is_taken_in_once(project: Project, tmp_path: Path, 
     inbox.mkdir()
     (inbox / "notes.xlsx").write_text("not a workbook")
     (inbox / form.name).write_bytes(form.read_bytes())
-    monkeypatch.setenv(INBOX_VARIABLE, str(inbox))
+    watched = Inbox(home=str(settings.home), uri=inbox.as_uri())
     defs = build_defs(project=ProjectResource.of(settings))
     with open_instance(settings.home) as instance:
         context = dg.build_sensor_context(instance=instance, definitions=defs)
-        seen = returned_files(context, project=ProjectResource.of(settings))
+        seen = returned_files(context, inbox=watched)
         assert isinstance(seen, dg.SensorResult)
         (request,) = seen.run_requests or []
         assert (request.job_name, request.partition_key) == ("import_review", "r2")
@@ -233,7 +234,7 @@ def test_a_file_in_the_inbox_is_taken_in_once(project: Project, tmp_path: Path, 
         )
         assert result.success
         again = dg.build_sensor_context(instance=instance, definitions=defs, cursor=seen.cursor)
-        assert not returned_files(again, project=ProjectResource.of(settings)).run_requests  # type: ignore[union-attr]
+        assert not returned_files(again, inbox=watched).run_requests  # type: ignore[union-attr]
     assert [(row["round"], row["rejected"]) for row in review_rates(settings)] == [("r1", 1), ("r2", 1)]
 
 

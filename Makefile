@@ -10,7 +10,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help demo test label-studio ui docs lint clean bench-data bench-curation bench-dedup bench-marts
+.PHONY: help demo test label-studio ui docs lint clean bench-data bench-curation bench-dedup bench-marts bench-replay
 
 help:
 	@echo "make demo   raw instructions to report on the embedded corpus (Gemma-3-270M, two cores, no network)"
@@ -72,6 +72,9 @@ bench-marts: $(VENV)/bench
 
 bench-dedup: $(VENV)/bench
 	$(BIN)/python -m tests.benchmarks.bench_dedup 205925 --systems ours semhash --repeat 1
+
+bench-replay: $(VENV)/local
+	$(BIN)/python -m tests.benchmarks.bench_replay
 
 lint: $(VENV)/dev
 	$(BIN)/ruff format --check .

@@ -5,6 +5,7 @@ What belongs here: reading. It opens no file for writing, and may do so while ca
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -94,7 +95,7 @@ from attempts where key in (select key from open_keys)
 """
 
 
-def summarize(ledger: Path) -> list[CallRow]:
+def ledger_summary(ledger: Path) -> list[CallRow]:
     """A row per purpose and model, sorted.
 
     Raises:
@@ -102,6 +103,21 @@ def summarize(ledger: Path) -> list[CallRow]:
     """
     with open_to_read(ledger) as database:
         return [CallRow(*row) for row in database.execute(_ROWS)]
+
+
+def summary_table(rows: Sequence[CallRow]) -> str:
+    """The rows as text: a line each, and their sums."""
+    sums = [sum(values) for values in zip(*(row[2:] for row in rows), strict=True)] or [0] * (len(CallRow._fields) - 2)
+    cells = [CallRow._fields, *((*row[:2], *_shown(row[2:])) for row in rows), ("all", "", *_shown(sums))]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(CallRow._fields))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) if column < 2 else cell.rjust(width) for column, (cell, width) in enumerate(pairs)).rstrip()
+        for pairs in (list(zip(line, widths, strict=True)) for line in cells)
+    )
+
+
+def _shown(numbers: Sequence[float]) -> list[str]:
+    return [*(f"{number:,}" for number in numbers[:-1]), f"{numbers[-1]:,.2f}"]
 
 
 def failed_calls(ledger: Path) -> list[FailedCall]:

@@ -15,17 +15,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from assets.endpoints.calls import Ask
+from assets.endpoints.config import EndpointConfig
+from assets.endpoints.desk import asker
+from assets.endpoints.project import endpoint_named
 from assets.instructions.config import BandConfig
 from assets.instructions.curation_config import curation_config
-from assets.instructions.difficulty import DifficultyConfig, make_scorers, score_difficulty
+from assets.instructions.difficulty import make_scorers, score_difficulty
 from assets.instructions.difficulty_agreement import agreement_with_sources
-from assets.instructions.taxonomy import TaxonomyConfig
 from assets.steps import Metadata, Settings, Step, StepRun
+from training.config import ConfigError, StrictConfig
 
 GROUP = "curation"
 ACCURACY, AGREEMENT = "accuracy.json", "agreement.json"
 _CONFIG = ("assets/instructions/curation_config.py", "assets/instructions/config.py", "assets/instructions/curation_steps.py")
-_ENDPOINT = tuple(f"assets/instructions/{name}.py" for name in ("endpoint", "endpoint_cache"))
 _NAMES = ("assets/instructions/taxonomy_names.py", "dbt_project/seeds")
 _TAXONOMY = ("taxonomy", "taxonomy_prototypes", "taxonomy_endpoint", "taxonomy_accuracy", "embedding")
 
@@ -43,15 +46,33 @@ def _write_json(path: Path, value: Any) -> None:
     path.write_text(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False), encoding="utf-8")
 
 
-def _cache(settings: Settings) -> Path:
-    """The answers of language models: kept beside the store, since they are no artifact but what was paid for."""
-    settings.home.mkdir(parents=True, exist_ok=True)
-    return settings.home / "endpoint_replies.sqlite"
+def _resolved(settings: Settings, config: StrictConfig, endpoint: str | None) -> dict[str, Any]:
+    """What counts for a skip key: of an endpoint what its replies depend on, neither its address nor its name in the file."""
+    values = config.model_dump(mode="json")
+    if endpoint is not None:
+        values["endpoint"] = endpoint_named(settings.config, endpoint).identity
+    return values
+
+
+def _whom(
+    run: StepRun, config: StrictConfig, endpoint: str | None, *, purpose: str
+) -> tuple[EndpointConfig | None, Ask | None]:
+    """The endpoint of that name and how to ask it; neither without one.
+
+    Raises:
+        ConfigError: the user's file no longer says what the run was planned with.
+    """
+    if _resolved(run.settings, config, endpoint) != run.config:
+        raise ConfigError("sections curation and endpoints: they changed while the run was planned; run again")
+    if endpoint is None:
+        return None, None
+    return endpoint_named(run.settings.config, endpoint), asker(run.settings, purpose=purpose)
 
 
 def _difficulty(run: StepRun) -> dict[str, Metadata]:
-    config = DifficultyConfig.model_validate(run.config)
-    scorers = make_scorers(config, cache=_cache(run.settings))
+    config = curation_config(run.settings.config).difficulty
+    endpoint, ask = _whom(run, config, config.endpoint, purpose="difficulty")
+    scorers = make_scorers(config, endpoint=endpoint, ask=ask)
     instructions = read_asset(run, "raw_instructions", ["instruction_id", "source", "text", "difficulty"])
     found = score_difficulty(instructions, scorers)
     _write(run, "instruction_difficulty", found.table)
@@ -67,7 +88,7 @@ def _taxonomy(run: StepRun) -> dict[str, Metadata]:
     from assets.instructions.taxonomy_accuracy import measure_accuracy
     from assets.instructions.taxonomy_names import load_source_labels, load_taxonomy
 
-    config = TaxonomyConfig.model_validate(run.config)
+    config = curation_config(run.settings.config).taxonomy
     columns = ["instruction_id", "source", "text", "category", "specialty", "source_label"]
     instructions = read_asset(run, "raw_instructions", columns)
     names = load_taxonomy()
@@ -76,7 +97,8 @@ def _taxonomy(run: StepRun) -> dict[str, Metadata]:
         from assets.instructions.embedding import TextEmbedder
 
         embed = TextEmbedder.load(run.inputs["text_embedding"]).embed
-    found = classify(instructions, taxonomy=names, config=config, embed=embed, cache=_cache(run.settings))
+    endpoint, ask = _whom(run, config, config.endpoint, purpose="taxonomy")
+    found = classify(instructions, taxonomy=names, config=config, embed=embed, endpoint=endpoint, ask=ask)
     _write(run, "instruction_taxonomy", found.table)
     accuracy = measure_accuracy(instructions, found.table, taxonomy=names, labels=load_source_labels())
     _write_json(run.outputs["instruction_taxonomy"] / ACCURACY, accuracy)
@@ -116,22 +138,32 @@ def _taxonomy_inputs(config: Any) -> tuple[str, ...]:
     return ("raw_instructions", "text_embedding") if config["classifier"] == "prototypes" else ("raw_instructions",)
 
 
+def _difficulty_config(settings: Settings) -> dict[str, Any]:
+    config = curation_config(settings.config).difficulty
+    return _resolved(settings, config, config.endpoint)
+
+
+def _taxonomy_config(settings: Settings) -> dict[str, Any]:
+    config = curation_config(settings.config).taxonomy
+    return _resolved(settings, config, config.endpoint)
+
+
 DIFFICULTY = Step(
     name="difficulty",
     outputs=("instruction_difficulty",),
     inputs={"raw_instructions": "raw_instructions"},
     group=GROUP,
-    config=lambda settings: curation_config(settings.config).difficulty.model_dump(mode="json"),
+    config=_difficulty_config,
     run=_difficulty,
     sources=(
         *_CONFIG,
-        *_ENDPOINT,
+        "assets/endpoints",
         *(
             f"assets/instructions/{name}.py"
             for name in ("difficulty", "difficulty_agreement", "difficulty_local", "difficulty_endpoint")
         ),
     ),
-    libraries=("pyarrow", "numpy", "scipy", "httpx"),
+    libraries=("pyarrow", "numpy", "scipy", "openai", "httpx2"),
     seconds=2,
     descriptions={
         "instruction_difficulty": "Difficulty, 0 to 10, of every instruction and who scored it; null where nobody could."
@@ -143,17 +175,17 @@ TAXONOMY = Step(
     outputs=("instruction_taxonomy",),
     inputs={"raw_instructions": "raw_instructions", "text_embedding": "text_embedding"},
     group=GROUP,
-    config=lambda settings: curation_config(settings.config).taxonomy.model_dump(mode="json"),
+    config=_taxonomy_config,
     run=_taxonomy,
     used=_taxonomy_inputs,
     sources=(
         *_CONFIG,
-        *_ENDPOINT,
+        "assets/endpoints",
         *_NAMES,
         *(f"assets/instructions/{name}.py" for name in _TAXONOMY),
         "training/benchmark/baselines.py",
     ),
-    libraries=("pyarrow", "numpy", "scipy", "tokenizers", "safetensors", "httpx"),
+    libraries=("pyarrow", "numpy", "scipy", "tokenizers", "safetensors", "openai", "httpx2"),
     seconds=5,
     descriptions={
         "instruction_taxonomy": "Category and specialty of every instruction by the classifier, null where it is unsure, and"

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, model_validator
 
+from assets.endpoints.calls import Ask
 from assets.endpoints.config import EndpointConfig
 from assets.instructions.difficulty_local import LocalScorer
 from training.config import StrictConfig
@@ -54,11 +54,13 @@ class DifficultyConfig(StrictConfig):
 
     Attributes:
         scorers: `source`, `endpoint`, `local`; each at most once.
-        endpoint: where the model is; needed for `endpoint`.
+        endpoint: name of the model's endpoint in the section `endpoints`; goes with `endpoint`.
+        max_tokens: longest answer of the model. An integer needs few; one that thinks aloud first needs more.
     """
 
     scorers: tuple[Literal["source", "local", "endpoint"], ...] = Field(default=("source", "local"), min_length=1)
-    endpoint: EndpointConfig | None = None
+    endpoint: str | None = Field(default=None, min_length=1)
+    max_tokens: int = Field(default=16, ge=4)
 
     @model_validator(mode="after")
     def _consistent(self) -> DifficultyConfig:
@@ -77,14 +79,15 @@ class Difficulties:
     counts: dict[str, int]
 
 
-def make_scorers(config: DifficultyConfig, *, cache: Path) -> list[Scorer]:
-    """The configured scorers; `cache` is the file in which an endpoint's answers are kept."""
+def make_scorers(config: DifficultyConfig, *, endpoint: EndpointConfig | None = None, ask: Ask | None = None) -> list[Scorer]:
+    """The configured scorers; `endpoint` and `ask` are needed for `endpoint` among them."""
     made: list[Scorer] = []
     for name in config.scorers:
-        if name == "endpoint" and config.endpoint is not None:
+        if name == "endpoint":
             from assets.instructions.difficulty_endpoint import EndpointScorer
 
-            made.append(EndpointScorer(config.endpoint, cache=cache))
+            assert endpoint is not None and ask is not None
+            made.append(EndpointScorer(endpoint, ask, max_tokens=config.max_tokens))
         else:
             made.append(SourceScorer() if name == "source" else LocalScorer())
     return made
@@ -99,7 +102,7 @@ def score_difficulty(instructions: pa.Table, scorers: Sequence[Scorer]) -> Diffi
 
     Raises:
         DifficultyError: a scorer gave a number outside 0 to 10, or not one per row.
-        EndpointError: see `endpoint.ask`.
+        CallsError: a model that is asked gave too few replies.
     """
     open_rows, settled, counts = instructions, [], {}
     for scorer in scorers:

@@ -1,20 +1,19 @@
 """Difficulty by a language model: what it is asked, and which answers count.
 
-What belongs here: the prompt and the reading of its answer. HTTP is `endpoint.py`'s. As in Geng et al. 2026 the scale is 0 to
-10; the words of the prompt are ours. The instruction stands between markers and the model is told that it is material, since
-some instructions look like orders.
+What belongs here: the prompt and the reading of its answer. As in Geng et al. 2026 the scale is 0 to 10; the words of the
+prompt are ours. The instruction stands between markers and the model is told that it is material, since some instructions look
+like orders.
 """
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from collections import Counter
 
 import pyarrow as pa
 
+from assets.endpoints.calls import Ask, Call, Message, Outcome
 from assets.endpoints.config import EndpointConfig
-from assets.instructions.endpoint import Outcome, ask
-from assets.instructions.endpoint_cache import Prompt
 
 SYSTEM = (
     "You rate how difficult a medical question is to answer well, on a scale of integers from 0 to 10.\n"
@@ -27,32 +26,38 @@ LOWEST, HIGHEST = 0, 10
 
 
 class EndpointScorer:
-    """Scores by the model of an endpoint; named after it, since scores of two models are two scales."""
+    """Scores by the model of an endpoint; named after it, since scores of two models are two scales.
 
-    def __init__(self, config: EndpointConfig, *, cache: Path) -> None:
-        self.name = f"endpoint:{config.model}"
-        self._config = config
-        self._cache = cache
-        self.outcomes: dict[Outcome, int] = {}
+    Args:
+        endpoint: whom to ask.
+        ask: how.
+        max_tokens: longest answer.
+    """
+
+    def __init__(self, endpoint: EndpointConfig, ask: Ask, *, max_tokens: int) -> None:
+        self.name = f"endpoint:{endpoint.model}"
+        self._endpoint, self._ask, self._max_tokens = endpoint, ask, max_tokens
+        self.outcomes: Counter[Outcome] = Counter()
         self.unreadable = 0
 
     def score(self, instructions: pa.Table) -> pa.Array:
         """Difficulty of every row's `text`, null where the model gave no readable answer.
 
         Raises:
-            EndpointError: see `endpoint.ask`.
+            CallsError: as `ask`.
         """
-        prompts = [difficulty_prompt(text) for text in instructions.column("text").to_pylist()]
-        replies = ask(prompts, config=self._config, cache=self._cache)
-        scores = [None if text is None else parse_difficulty(text) for text in replies.texts]
-        self.outcomes = dict(replies.outcomes)
-        self.unreadable = sum(score is None and text is not None for score, text in zip(scores, replies.texts, strict=True))
+        calls = [difficulty_call(text, max_tokens=self._max_tokens) for text in instructions.column("text").to_pylist()]
+        replies = self._ask(calls, self._endpoint)
+        scores = [None if reply.text is None else parse_difficulty(reply.text) for reply in replies]
+        self.outcomes = Counter(reply.outcome for reply in replies)
+        self.unreadable = sum(score is None and reply.text is not None for score, reply in zip(scores, replies, strict=True))
         return pa.array(scores, pa.float64())
 
 
-def difficulty_prompt(text: str) -> Prompt:
+def difficulty_call(text: str, *, max_tokens: int) -> Call:
     """The question about one instruction."""
-    return Prompt(SYSTEM, f"<question>\n{text}\n</question>")
+    messages = (Message("system", SYSTEM), Message("user", f"<question>\n{text}\n</question>"))
+    return Call(messages=messages, max_tokens=max_tokens)
 
 
 def parse_difficulty(reply: str) -> float | None:
@@ -63,7 +68,7 @@ def parse_difficulty(reply: str) -> float | None:
     """
     try:
         value = json.loads(reply)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if type(value) is not int or not LOWEST <= value <= HIGHEST:
         return None

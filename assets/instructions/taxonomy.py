@@ -8,18 +8,21 @@ is `curation.py`'s to say.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 from pydantic import Field, model_validator
 
+from assets.endpoints.calls import Ask
 from assets.endpoints.config import EndpointConfig
 from assets.instructions.taxonomy_names import Label, Taxonomy
 from assets.instructions.taxonomy_prototypes import NAME, Embed, PrototypeClassifier
 from training.config import StrictConfig
+
+if TYPE_CHECKING:
+    from assets.instructions.taxonomy_endpoint import EndpointClassifier
 
 SCHEMA = pa.schema(
     [
@@ -29,8 +32,6 @@ SCHEMA = pa.schema(
     ]
 )
 
-_TOKENS_OF_AN_ANSWER = 64
-
 
 class TaxonomyConfig(StrictConfig):
     """How instructions are classified.
@@ -39,20 +40,20 @@ class TaxonomyConfig(StrictConfig):
         classifier: `prototypes` (embedding and keywords) or `endpoint` (a language model).
         category_threshold: least score (see `taxonomy_prototypes.py`) of a category; below it, unknown.
         specialty_threshold: least score of a specialty. At 0.45 a quarter of the corpus's and K-QA's questions are left open.
-        endpoint: where the model is; goes with `endpoint`.
+        endpoint: name of the model's endpoint in the section `endpoints`; goes with `endpoint`.
+        max_tokens: longest answer of the model; a name alone has a dozen, and a shorter answer is cut off.
     """
 
     classifier: Literal["prototypes", "endpoint"] = "prototypes"
     category_threshold: float = Field(default=0.5, ge=-1, le=2)
     specialty_threshold: float = Field(default=0.45, ge=-1, le=2)
-    endpoint: EndpointConfig | None = None
+    endpoint: str | None = Field(default=None, min_length=1)
+    max_tokens: int = Field(default=256, ge=64)
 
     @model_validator(mode="after")
     def _consistent(self) -> TaxonomyConfig:
         if (self.classifier == "endpoint") != (self.endpoint is not None):
             raise ValueError("classifier `endpoint` and the key `endpoint` go together; give both or none")
-        if self.endpoint is not None and self.endpoint.max_tokens < _TOKENS_OF_AN_ANSWER:
-            raise ValueError(f"endpoint.max_tokens must be at least {_TOKENS_OF_AN_ANSWER}: a shorter answer is cut off")
         return self
 
 
@@ -65,7 +66,13 @@ class Classified:
 
 
 def classify(
-    instructions: pa.Table, *, taxonomy: Taxonomy, config: TaxonomyConfig, embed: Embed | None = None, cache: Path | None = None
+    instructions: pa.Table,
+    *,
+    taxonomy: Taxonomy,
+    config: TaxonomyConfig,
+    embed: Embed | None = None,
+    endpoint: EndpointConfig | None = None,
+    ask: Ask | None = None,
 ) -> Classified:
     """Classifies rows of raw_instructions, whatever the source says of them.
 
@@ -74,15 +81,18 @@ def classify(
         taxonomy: the names.
         config: how.
         embed: texts → (n, d) unit rows; needed for prototypes.
-        cache: file of an endpoint's answers; needed for an endpoint.
+        endpoint: whom to ask; needed for an endpoint.
+        ask: how to ask; needed for an endpoint.
 
     Raises:
-        EndpointError: see `endpoint.ask`.
+        CallsError: as `ask`.
     """
     ids, texts = instructions.column("instruction_id"), instructions.column("text")
-    if config.endpoint is not None:
-        assert cache is not None
-        return _by_endpoint(ids, texts, taxonomy, config.endpoint, cache)
+    if config.classifier == "endpoint":
+        from assets.instructions.taxonomy_endpoint import EndpointClassifier
+
+        assert endpoint is not None and ask is not None
+        return _by_endpoint(ids, texts, EndpointClassifier(taxonomy, endpoint, ask, max_tokens=config.max_tokens))
     assert embed is not None
     categories, specialties = PrototypeClassifier(taxonomy, embed).score(texts)
     category, category_score = _best(categories, taxonomy.categories, config.category_threshold)
@@ -104,12 +114,7 @@ def _best(scores: npt.NDArray[np.float32], labels: tuple[Label, ...], threshold:
     return names.cast(pa.string()), pa.array(top)
 
 
-def _by_endpoint(
-    ids: pa.ChunkedArray, texts: pa.ChunkedArray, taxonomy: Taxonomy, endpoint: EndpointConfig, cache: Path
-) -> Classified:
-    from assets.instructions.taxonomy_endpoint import EndpointClassifier
-
-    classifier = EndpointClassifier(taxonomy, endpoint, cache=cache)
+def _by_endpoint(ids: pa.ChunkedArray, texts: pa.ChunkedArray, classifier: EndpointClassifier) -> Classified:
     found = classifier.classify(texts)
     columns = [
         ids,

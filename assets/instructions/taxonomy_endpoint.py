@@ -1,47 +1,55 @@
 """Classification by a language model: what it is asked, and which answers count.
 
-What belongs here: the prompt and the reading of its answer, as Geng et al. 2026 classify; the words are ours. HTTP is
-`endpoint.py`'s. A name outside the lists is unknown, and so is an answer of any other shape: nothing is guessed from it.
+What belongs here: the prompt and the reading of its answer, as Geng et al. 2026 classify; the words are ours. A name outside
+the lists is unknown, and so is an answer of any other shape: nothing is guessed from it.
 """
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from collections import Counter
 
 import pyarrow as pa
 
+from assets.endpoints.calls import Ask, Call, Message, Outcome
 from assets.endpoints.config import EndpointConfig
-from assets.instructions.endpoint import Outcome, ask
-from assets.instructions.endpoint_cache import Prompt
 from assets.instructions.taxonomy_names import Decided, Label, Taxonomy
 
 
 class EndpointClassifier:
-    """Classifies by the model of an endpoint, and is named after it."""
+    """Classifies by the model of an endpoint, and is named after it.
 
-    def __init__(self, taxonomy: Taxonomy, config: EndpointConfig, *, cache: Path) -> None:
-        self.name = f"endpoint:{config.model}"
+    Args:
+        taxonomy: the names.
+        endpoint: whom to ask.
+        ask: how.
+        max_tokens: longest answer.
+    """
+
+    def __init__(self, taxonomy: Taxonomy, endpoint: EndpointConfig, ask: Ask, *, max_tokens: int) -> None:
+        self.name = f"endpoint:{endpoint.model}"
         self._taxonomy = taxonomy
-        self._config = config
-        self._cache = cache
-        self.outcomes: dict[Outcome, int] = {}
+        self._endpoint, self._ask, self._max_tokens = endpoint, ask, max_tokens
+        self.outcomes: Counter[Outcome] = Counter()
         self.unreadable = 0
 
     def classify(self, texts: pa.ChunkedArray | pa.Array) -> list[Decided]:
         """Category and specialty of every text, None where the model named none of the lists.
 
         Raises:
-            EndpointError: see `endpoint.ask`.
+            CallsError: as `ask`.
         """
-        system = taxonomy_instructions(self._taxonomy)
-        prompts = [Prompt(system, f"<question>\n{text}\n</question>") for text in texts.to_pylist()]
-        replies = ask(prompts, config=self._config, cache=self._cache)
-        found = [Decided(None, None) if text is None else parse_taxonomy(text, self._taxonomy) for text in replies.texts]
-        self.outcomes = dict(replies.outcomes)
+        system = Message("system", taxonomy_instructions(self._taxonomy))
+        calls = [
+            Call(messages=(system, Message("user", f"<question>\n{text}\n</question>")), max_tokens=self._max_tokens)
+            for text in texts.to_pylist()
+        ]
+        replies = self._ask(calls, self._endpoint)
+        found = [Decided(None, None) if reply.text is None else parse_taxonomy(reply.text, self._taxonomy) for reply in replies]
+        self.outcomes = Counter(reply.outcome for reply in replies)
         self.unreadable = sum(
-            text is not None and (one.category is None or one.specialty is None)
-            for one, text in zip(found, replies.texts, strict=True)
+            reply.text is not None and (one.category is None or one.specialty is None)
+            for one, reply in zip(found, replies, strict=True)
         )
         return found
 

@@ -23,6 +23,7 @@ APART = {
     "assets/interfaces.py": "hands a step its inputs and takes its outputs; their content is in the key",
     "assets/steps.py": "describes steps; the descriptions' values are in the key",
     "assets/lock.py": "keeps runs apart",
+    "assets/instructions/curation_config.py": "reads the user's file; the resolved config is in the key",
     "assets/instructions/curation_steps.py": "describes steps; another step takes names of theirs",
     "assets/instructions/dedup_steps.py": "describes steps; another step takes names of theirs",
     "assets/instructions/project_file.py": "reads the user's file; the resolved config is in the key",

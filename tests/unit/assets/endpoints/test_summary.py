@@ -11,7 +11,7 @@ from assets.endpoints.budget import Cost
 from assets.endpoints.errors import LedgerError
 from assets.endpoints.ledger import open_ledger
 from assets.endpoints.progress import CallProgress
-from assets.endpoints.summary import CallRow, FailedCall, failed_calls, summarize
+from assets.endpoints.summary import CallRow, FailedCall, failed_calls, ledger_summary, summary_table
 from tests.fixtures.fault_server import fault_server
 from tests.unit.assets.endpoints.asking import ask, endpoint, question, questions
 
@@ -78,7 +78,7 @@ def test_a_ledger_by_hand(tmp_path: Path) -> None:
         ledger.send("z", question(9), endpoint("http://127.0.0.1:9/v1"), Cost(500, 7.0))
     # q0 and q3 are answered with five tokens, of which three were read at 0.1 each; q3's first try may have cost its bound of
     # 335 tokens, 330 of them read. Of model n, nothing but q2 and q3's first try went wrong; it is free.
-    assert summarize(path) == [
+    assert ledger_summary(path) == [
         CallRow("rubrics", "m", 0, 0, 1, 0, 1, 1, 500, 7.0),
         CallRow("verdicts", "m", 2, 1, 1, 3, 0, 0, 345, pytest.approx(33.6)),
         CallRow("verdicts", "n", 3, 1, 0, 1, 0, 0, 350, 0.0),
@@ -90,7 +90,18 @@ def test_a_ledger_by_hand(tmp_path: Path) -> None:
         assert ledger.spent() == Cost(500 + 345 + 350, pytest.approx(40.6))
 
 
+def test_a_table_has_a_line_per_purpose_and_model_and_their_sums() -> None:
+    rows = [CallRow("rubrics", "m", 1, 0, 0, 2, 0, 3, 1_500, 0.5), CallRow("verdicts", "model", 20, 1, 0, 0, 0, 0, 10, 1.25)]
+    assert summary_table(rows).splitlines() == [
+        "purpose   model  answered  refused  unanswered  failed  unseen  replayed  tokens  money",
+        "rubrics   m             1        0           0       2       0         3   1,500   0.50",
+        "verdicts  model        20        1           0       0       0         0      10   1.25",
+        "all                    21        1           0       2       0         3   1,510   1.75",
+    ]
+    assert summary_table([]).splitlines()[1].split() == ["all", *["0"] * 7, "0.00"]
+
+
 def test_without_a_ledger_there_is_nothing_to_say(tmp_path: Path) -> None:
-    for say in (summarize, failed_calls):
+    for say in (ledger_summary, failed_calls):
         with pytest.raises(LedgerError, match="no call was made from this project folder yet"):
             say(tmp_path / "ledger.sqlite")

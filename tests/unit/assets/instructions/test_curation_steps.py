@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from assets.instructions.curation_config import curation_config
 from assets.instructions.curation_steps import CURATION, DIFFICULTY, TAXONOMY
 from assets.steps import Settings, Step, StepRun
+from tests.fixtures.fault_server import fault_server
 from training.config import ConfigError
 from training.stages import ROOT
 
@@ -123,15 +125,55 @@ def test_the_users_file_reaches_the_steps(folder: Path) -> None:
     config = folder / "own.yaml"
     config.write_text(
         "sources: {mine: {adapter: medqa}}\n"
+        "endpoints: {judge: {base_url: 'http://127.0.0.1:9/v1', model: m, price_input: 3}}\n"
         "curation:\n  band: {low: 0, unknown: keep}\n  difficulty: {scorers: [source]}\n"
-        "  taxonomy: {classifier: endpoint, endpoint: {base_url: 'http://127.0.0.1:9/v1', model: m}}\n",
+        "  taxonomy: {classifier: endpoint, endpoint: judge}\n",
         encoding="utf-8",
     )
     assert run(DIFFICULTY, folder, config) == {"scored by source": 1, "scored by unknown": 4}
     settings = Settings(profile="smoke", sources=("plain",), home=folder, config=config)
     assert CURATION.config(settings) == {"low": 0.0, "high": 9.0, "unknown": "keep"}
+    # What a reply depends on, and neither the endpoint's address nor its price nor its name here.
+    assert TAXONOMY.config(settings)["endpoint"] == {"model": "m", "structured": "json_schema"}
     # With an endpoint nothing is embedded, and a new embedding makes nothing stale.
     assert TAXONOMY.used_inputs(TAXONOMY.config(settings)) == {"raw_instructions": "raw_instructions"}
+
+
+def test_the_steps_ask_the_declared_endpoint_and_pay_once(folder: Path) -> None:
+    config = folder / "own.yaml"
+    said = '{"category": "treatment", "specialty": "rheumatology"}'
+    with fault_server(folder / "server", [{"when": "Reply with the integer", "reply": "6"}, {"reply": said}]) as server:
+        config.write_text(
+            f"endpoints: {{judge: {{base_url: '{server.base_url}', model: m}}}}\n"
+            "curation:\n  difficulty: {scorers: [source, endpoint], endpoint: judge}\n"
+            "  taxonomy: {classifier: endpoint, endpoint: judge}\n",
+            encoding="utf-8",
+        )
+        for _ in range(2):
+            assert run(DIFFICULTY, folder, config) == {
+                "scored by source": 1,
+                "scored by endpoint:m": 4,
+                "scored by unknown": 0,
+            }
+            assert run(TAXONOMY, folder, config)["replies answered"] == 5
+            for asset in ("instruction_difficulty", "instruction_taxonomy"):
+                shutil.rmtree(folder / asset)
+        # Four that the source left open, and five to classify; the second time all are replayed.
+        assert len(server.received()) == 9
+
+
+def test_a_file_that_changed_since_the_run_was_planned_asks_nobody(folder: Path) -> None:
+    config = folder / "own.yaml"
+    text = "endpoints: {judge: {base_url: 'http://127.0.0.1:9/v1', model: MODEL}}\n"
+    text += "curation: {difficulty: {scorers: [endpoint], endpoint: judge}}\n"
+    config.write_text(text, encoding="utf-8")
+    settings = Settings(profile="smoke", sources=("plain",), home=folder, config=config)
+    planned = DIFFICULTY.config(settings)
+    config.write_text(text.replace("MODEL", "other"), encoding="utf-8")
+    work = StepRun(settings=settings, config=planned, inputs={}, outputs={}, refs={}, previous=None)
+    assert DIFFICULTY.run is not None
+    with pytest.raises(ConfigError, match="changed while the run was planned"):
+        DIFFICULTY.run(work)
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from chat_server import Answer, chat_server
 from pydantic import ValidationError
 from scipy.stats import spearmanr
 
+from assets.endpoints.config import CallsConfig, EndpointConfig
+from assets.endpoints.desk import desk
 from assets.instructions.difficulty import (
     SCHEMA,
     DifficultyConfig,
@@ -20,9 +21,9 @@ from assets.instructions.difficulty import (
     score_difficulty,
 )
 from assets.instructions.difficulty_agreement import agreement_with_sources, rank_interval
-from assets.instructions.difficulty_endpoint import EndpointScorer, difficulty_prompt, parse_difficulty
+from assets.instructions.difficulty_endpoint import EndpointScorer, difficulty_call, parse_difficulty
 from assets.instructions.difficulty_local import COUNTS, FORMULA, WEIGHTS, LocalScorer, count_features, lexical_difficulty
-from assets.endpoints.config import EndpointConfig
+from tests.fixtures.fault_server import fault_server
 
 MEDINSTRUCT = Path(__file__).parents[4].parent / "shared" / "data" / "medinstruct" / "MedInstruct-test.jsonl"
 
@@ -104,7 +105,7 @@ def test_the_first_scorer_that_knows_settles_a_row() -> None:
 
 
 def test_no_rows_and_the_default_scorers() -> None:
-    scorers = make_scorers(DifficultyConfig(), cache=Path("unused"))
+    scorers = make_scorers(DifficultyConfig())
     assert [scorer.name for scorer in scorers] == ["source", "lexical-v1"]
     assert score_difficulty(instructions(), scorers).table.num_rows == 0
 
@@ -133,34 +134,35 @@ def test_only_a_json_integer_on_the_scale_is_a_score(reply: str, score: float | 
 
 
 def test_the_endpoint_scores_what_the_source_left_open(tmp_path: Path) -> None:
-    answers = {"easy": Answer("2"), "hard": Answer("9"), "odd": Answer("I cannot say"), "broken": Answer(status=500, raw=b"")}
-
-    def script(body: dict[str, Any], tries: int) -> Answer:
-        return answers[body["messages"][1]["content"].split("\n")[1]]
-
+    replies = {"easy": "2", "hard": "9", "odd": "I cannot say"}
+    rules: list[dict[str, Any]] = [{"when": word, "reply": reply} for word, reply in replies.items()]
+    rules.append({"when": "broken", "status": 500})
     rows = [("1", "easy", None), ("2", "hard", None), ("3", "odd", None), ("4", "broken", None), ("5", "given", 6.0)]
-    with chat_server(script) as seen:
-        endpoint = EndpointConfig(base_url=seen.base_url, model="judge", attempts=2, backoff_seconds=0.001)
-        config = DifficultyConfig(scorers=("source", "endpoint"), endpoint=endpoint)
-        scorers = make_scorers(config, cache=tmp_path / "cache")
+    ask = desk(tmp_path / "ledger.sqlite", CallsConfig(failures_allowed=0.25), purpose="difficulty")
+    with fault_server(tmp_path, rules) as server:
+        endpoint = EndpointConfig(base_url=server.base_url, model="judge", attempts=2, backoff_seconds=0.001)
+        config = DifficultyConfig(scorers=("source", "endpoint"), endpoint="named", max_tokens=4)
+        scorers = make_scorers(config, endpoint=endpoint, ask=ask)
         scored = score_difficulty(instructions(*rows), scorers)
+        assert not any("given" in prompt for prompt in server.asked())
     by_id = {row["instruction_id"]: (row["difficulty"], row["difficulty_scorer"]) for row in scored.table.to_pylist()}
     model = "endpoint:judge"
     assert by_id == {"1": (2.0, model), "2": (9.0, model), "3": (None, None), "4": (None, None), "5": (6.0, "source")}
     assert scored.counts == {"source": 1, model: 2, "unknown": 2}
     assert isinstance(scorers[1], EndpointScorer)
-    assert (scorers[1].unreadable, scorers[1].outcomes) == (1, {"answered": 3, "unanswered": 1})
-    assert "given" not in str(seen.bodies)
+    assert (scorers[1].unreadable, scorers[1].outcomes) == (1, {"answered": 3, "failed": 1})
 
 
 def test_the_prompt_holds_the_question_between_markers() -> None:
-    assert difficulty_prompt("Is it?").user == "<question>\nIs it?\n</question>"
+    call = difficulty_call("Is it?", max_tokens=16)
+    assert call.messages[-1] == ("user", "<question>\nIs it?\n</question>")
+    assert (call.max_tokens, call.temperature, call.seed) == (16, 0.0, None)
 
 
 @pytest.mark.parametrize(
     "values",
     [{"scorers": ("endpoint",)}, {"scorers": ("local", "local")}, {"scorers": ()}, {"scorers": ("llm",)}]
-    + [{"scorers": ("local",), "endpoint": {"base_url": "http://127.0.0.1/v1", "model": "m"}}],
+    + [{"scorers": ("local",), "endpoint": "judge"}, {"scorers": ("endpoint",), "endpoint": "judge", "max_tokens": 1}],
 )
 def test_configurations_that_contradict_themselves_are_refused(values: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):

@@ -7,19 +7,14 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from chat_server import Answer, chat_server
 from pydantic import ValidationError
 
-from assets.endpoints.config import EndpointConfig
+from assets.endpoints.config import CallsConfig, EndpointConfig
+from assets.endpoints.desk import desk
 from assets.instructions.taxonomy import TaxonomyConfig, classify
 from assets.instructions.taxonomy_endpoint import parse_taxonomy, taxonomy_instructions
 from assets.instructions.taxonomy_names import Decided, load_taxonomy
-
-
-@pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
+from tests.fixtures.fault_server import fault_server
 
 
 @pytest.mark.parametrize(
@@ -56,34 +51,34 @@ def test_the_model_is_told_every_name() -> None:
 
 
 def test_the_table_from_an_endpoint(tmp_path: Path) -> None:
-    replies = {
-        "Is it gout?": Answer('{"category": "diagnosis_and_triage", "specialty": "rheumatology"}'),
-        "Odd": Answer("I would say urology"),
-        "Broken": Answer(raw=b"<html>"),
-    }
-
-    def script(body: dict[str, Any], tries: int) -> Answer:
-        return replies[body["messages"][1]["content"].split("\n")[1]]
-
-    rows = pa.table({"instruction_id": ["1", "2", "3"], "text": list(replies)})
-    with chat_server(script) as seen:
-        endpoint = EndpointConfig(base_url=seen.base_url, model="judge", backoff_seconds=0.001)
-        config = TaxonomyConfig(classifier="endpoint", endpoint=endpoint)
-        found = classify(rows, taxonomy=load_taxonomy(), config=config, cache=tmp_path / "cache")
+    rules = [
+        {"when": "Is it gout?", "reply": '{"category": "diagnosis_and_triage", "specialty": "rheumatology"}'},
+        {"when": "Odd", "reply": "I would say urology"},
+        {"when": "Broken", "body": "<html>"},
+        {"when": "Long", "status": 413},
+    ]
+    rows = pa.table({"instruction_id": ["1", "2", "3", "4"], "text": ["Is it gout?", "Odd", "Broken", "Long"]})
+    ask = desk(tmp_path / "ledger.sqlite", CallsConfig(failures_allowed=0.25), purpose="taxonomy")
+    with fault_server(tmp_path, rules) as server:
+        endpoint = EndpointConfig(base_url=server.base_url, model="judge", backoff_seconds=0.001, attempts=2)
+        config = TaxonomyConfig(classifier="endpoint", endpoint="named")
+        found = classify(rows, taxonomy=load_taxonomy(), config=config, endpoint=endpoint, ask=ask)
     names = [(row["category"], row["specialty"]) for row in found.table.to_pylist()]
-    assert names == [("diagnosis_and_triage", "rheumatology"), (None, None), (None, None)]
+    assert names == [("diagnosis_and_triage", "rheumatology"), (None, None), (None, None), (None, None)]
     assert set(found.table["classifier"].to_pylist()) == {"endpoint:judge"}
-    assert found.table["category_score"].null_count == 3
-    assert found.outcomes == {"answered": 2, "malformed": 1, "unreadable": 1}
+    assert found.table["category_score"].null_count == 4
+    assert found.outcomes == {"answered": 2, "failed": 1, "refused": 1, "unreadable": 1}
 
 
 @pytest.mark.parametrize(
     "values",
     [
         {"classifier": "endpoint"},
-        {"endpoint": {"base_url": "http://127.0.0.1/v1", "model": "m"}},
+        {"endpoint": "judge"},
+        # Declared elsewhere, and named here.
+        {"classifier": "endpoint", "endpoint": {"base_url": "http://127.0.0.1/v1", "model": "m"}},
         # A name alone has a dozen tokens.
-        {"classifier": "endpoint", "endpoint": {"base_url": "http://127.0.0.1/v1", "model": "m", "max_tokens": 32}},
+        {"classifier": "endpoint", "endpoint": "judge", "max_tokens": 32},
         {"specialty_threshold": 3},
     ],
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +16,7 @@ from assets.instructions.tables import SCHEMAS
 from assets.responses.steps import BASE_RESPONSES, GENERATE_RESPONSES
 from assets.steps import Settings, StepRun
 from tests.fixtures.candidate_tables import raw_tables
-from tests.unit.assets.instructions.chat_server import Answer, chat_server
+from tests.fixtures.fault_server import fault_server
 from tests.unit.assets.responses.response_runs import ENDPOINTS, GENERATORS, run_step, settings
 from tests.unit.assets.responses.scripted_endpoint import ScriptedAsk
 from training.config import ConfigError
@@ -113,27 +112,26 @@ def test_a_limit_draws_the_same_instructions_and_more_of_them_when_it_grows(
     assert drawn[0] < drawn[1]
 
 
-def test_over_http_every_sample_is_asked_once_and_a_second_run_replays_all(tmp_path: Path) -> None:
-    def script(body: dict[str, Any], tries: int) -> Answer:
-        question = body["messages"][-1]["content"]
-        if question == "b?":
-            return Answer(status=400, raw=b'{"error": {"message": "too long"}}')
-        finish = "length" if body["seed"] else "stop"
-        choice = {"message": {"content": f"Rest {body['seed']}."}, "finish_reason": finish}
-        usage = {"prompt_tokens": 4, "completion_tokens": 3}
-        return Answer(raw=json.dumps({"choices": [choice], "usage": usage}).encode())
+def sample(request: dict[str, Any], tries: int) -> dict[str, Any]:
+    """Runs in the server."""
+    if request["messages"][-1]["content"] == "b?":
+        return {"status": 400, "body": '{"error": {"message": "too long"}}'}
+    usage = {"prompt_tokens": 4, "completion_tokens": 3}
+    return {"reply": f"Rest {request['seed']}.", "finish": "length" if request["seed"] else "stop", "usage": usage}
 
+
+def test_over_http_every_sample_is_asked_once_and_a_second_run_replays_all(tmp_path: Path) -> None:
     inputs = raw_tables(tmp_path / "in", {"a": "rm_train", "b": "validation"})
     generators = {"generators": [{"endpoint": "generator_qwen", "samples": 2}]}
     written = []
-    with chat_server(script) as server:
+    with fault_server(tmp_path / "server", script="tests.unit.assets.responses.test_response_steps:sample") as server:
         port = urlsplit(server.base_url).port
         assert port is not None
         for number in range(2):
             chosen = settings(tmp_path, generators, endpoints={"generator_qwen": ("qwen3-8b", "qwen3", port)})
             _, files = run_step(GENERATE_RESPONSES, chosen, inputs, tmp_path / str(number))
             written.append(files["generated_responses"].read_bytes())
-        assert len(server.bodies) == 4
+        assert len(server.received()) == 4
     assert written[0] == written[1]
     rows = pq.read_table(files["generated_responses"]).to_pylist()
     assert sorted((row["instruction_id"], row["attempt"], row["text"], row["outcome"], row["tokens"]) for row in rows) == [

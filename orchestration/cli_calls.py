@@ -32,12 +32,12 @@ def run_calls(arguments: argparse.Namespace) -> None:
     """
     from assets.endpoints.desk import ledger_path
     from assets.endpoints.errors import CallsError
-    from assets.endpoints.summary import failed_calls, summarize
+    from assets.endpoints.summary import failed_calls, ledger_summary
 
     path = ledger_path(arguments.home.absolute())
     if not path.exists():
         raise CallsError(f"no language model has been asked from {arguments.home} yet: there is no ledger")
-    print(_failed_table(failed_calls(path)) if arguments.failed else _table(summarize(path)))
+    print(_failed_table(failed_calls(path)) if arguments.failed else _table(ledger_summary(path)))
     print(f"ledger: {path}")
 
 

@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from assets.endpoints.summary import CallRow, FailedCall
-
-_COLUMNS = ("answered", "refused", "unanswered", "failed", "unseen", "replayed", "tokens")
+    from assets.endpoints.summary import FailedCall
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
@@ -32,23 +30,13 @@ def run_calls(arguments: argparse.Namespace) -> None:
     """
     from assets.endpoints.desk import ledger_path
     from assets.endpoints.errors import CallsError
-    from assets.endpoints.summary import failed_calls, ledger_summary
+    from assets.endpoints.summary import failed_calls, ledger_summary, summary_table
 
     path = ledger_path(arguments.home.absolute())
     if not path.exists():
         raise CallsError(f"no language model has been asked from {arguments.home} yet: there is no ledger")
-    print(_failed_table(failed_calls(path)) if arguments.failed else _table(ledger_summary(path)))
+    print(_failed_table(failed_calls(path)) if arguments.failed else summary_table(ledger_summary(path)))
     print(f"ledger: {path}")
-
-
-def _table(rows: Sequence[CallRow]) -> str:
-    lines = [f"{'for':16s} {'model':24s}" + "".join(f"{name:>12s}" for name in (*_COLUMNS, "money"))]
-    for row in rows:
-        cells = "".join(f"{getattr(row, name):12,d}" for name in _COLUMNS)
-        lines.append(f"{row.purpose:16s} {row.model:24s}{cells}{row.money:12.2f}")
-    total = f"{sum(row.tokens for row in rows):12,d}{sum(row.money for row in rows):12.2f}"
-    lines.append(f"{'in all':41s}{'':{12 * (len(_COLUMNS) - 1)}s}{total}")
-    return "\n".join(lines)
 
 
 def _failed_table(rows: Sequence[FailedCall]) -> str:

@@ -242,7 +242,7 @@ def test_killed_five_times_while_judging_no_recorded_call_is_made_again(tmp_path
     with fault_server(tmp_path, script=SCRIPT) as server:
         settings = write_project(tmp_path, server.base_url)
         project = Project(settings=settings, server=server)
-        project.run("rubrics", "responses")
+        project.run("rubrics", "candidates")
         before = len(server.received())
         server.set_rules([{"when": "You check a response", "delay": 0.15}])
         rng = random.Random(7)

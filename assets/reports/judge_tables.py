@@ -15,7 +15,10 @@ from assets.reports.tables import TIER_NAMES, Table, text_cells
 from training.records import TIERS, Verdict
 
 ALL = "all"
-TIERS_AND_ALL: dict[str, str] = {ALL: "all tiers", **{tier: TIER_NAMES[tier].lower() for tier in TIERS}}
+TIERS_AND_ALL: dict[str, str] = {**{tier: TIER_NAMES[tier].lower() for tier in TIERS}, ALL: "all tiers"}
+# Not measured over all tiers at once; "n/a" would say that there was nothing to measure.
+_BY_TIER_ONLY = ("balanced_accuracy", "kappa")
+_NOT_MEASURED = Cell(value="—")
 _MODES = {"together": "all at once", "single": "one by one"}
 _VERDICTS = get_args(Verdict)
 _AGREEMENT = {"accuracy": "Accuracy", "balanced_accuracy": "Balanced", "kappa": "Cohen's κ", "coverage": "Coverage"}
@@ -68,7 +71,7 @@ def _taken(costs: Sequence[Row], addressed: Mapping[str, int]) -> list[Table]:
         rows.append([*head, share_cell(cost["unknown"], cost["verdicts"]), *each])
     note = "A verdict counts only with a quote that stands in the response; anything else is unknown, never met or unmet."
     if addressed:
-        said = " and ".join(f"{n:,} {what}" for what, n in addressed.items())
+        said = ", ".join(f"{what} {n:,}" for what, n in addressed.items())
         note += f" Found to tell the judge what to say, and judged as any other text: {said}."
     columns = ("Judge", "Model", "Criteria asked", "Calls", "Unknown verdicts", "Tokens per verdict", "Per known verdict")
     return some("What judges' verdicts took", columns, rows, note)
@@ -101,9 +104,9 @@ def _against_people(judges: Sequence[Mapping[str, Any]]) -> list[Table]:
         for tier, found in tiers.items():
             left_out = sum(differ.values()) if tier == ALL else differ[tier]
             head = Cell(value=f"{name}: {TIERS_AND_ALL[tier]}")
-            agreement.append([head, *_figures(found, _AGREEMENT), *text_cells([[left_out]])[0]])
+            agreement.append([head, *_figures(tier, found, _AGREEMENT), *text_cells([[left_out]])[0]])
         if "veto" in tiers:
-            violations.append([Cell(value=name), *_figures(tiers["veto"], _VIOLATIONS)])
+            violations.append([Cell(value=name), *_figures("veto", tiers["veto"], _VIOLATIONS)])
         confusions += _confusion(name, tiers)
     return [
         *some(
@@ -111,7 +114,8 @@ def _against_people(judges: Sequence[Mapping[str, Any]]) -> list[Table]:
             ("Judge and tier", *_AGREEMENT.values(), "People disagree"),
             agreement,
             "Over verdicts that people gave and agree on, as far as the judge does not leave them unknown (coverage: how far). "
-            "Balanced: mean over met and unmet. The paper's judge agrees with experts on 93.2 % (Geng et al. 2026, not ours).",
+            "Balanced: mean over met and unmet. —: not measured over all tiers, where knowing how often each tier is met would "
+            "pass for agreement. The paper's judge agrees with experts on 93.2 % (Geng et al. 2026, not ours).",
         ),
         *some(
             "Judges: violations (veto not met) found, against people",
@@ -123,14 +127,17 @@ def _against_people(judges: Sequence[Mapping[str, Any]]) -> list[Table]:
     ]
 
 
-def _figures(found: Mapping[str, Any], metrics: Mapping[str, str]) -> list[Cell]:
-    return [cell({"metric": metric, **found[metric]}) for metric in metrics]
+def _figures(tier: str, found: Mapping[str, Any], metrics: Mapping[str, str]) -> list[Cell]:
+    return [
+        _NOT_MEASURED if tier == ALL and metric in _BY_TIER_ONLY else cell({"metric": metric, **found[metric]})
+        for metric in metrics
+    ]
 
 
 def _confusion(judge: str, tiers: Mapping[str, Mapping[str, Any]]) -> list[Table]:
     rows: list[list[object]] = []
     for tier, found in tiers.items():
-        for people, said in found["confusion"].items():
+        for people, said in found["confusion"].items() if tier != ALL else ():
             counts = [said[verdict] for verdict in _VERDICTS]
             rows.append([f"{TIERS_AND_ALL[tier].capitalize()}, people: {people}", *counts, sum(counts)])
     columns = ("Tier and people's verdict", *(f"{judge}: {verdict}" for verdict in _VERDICTS), "Total")
@@ -142,9 +149,8 @@ def _divergence(pairs: Sequence[Mapping[str, Any]]) -> list[Table]:
     rows = []
     for pair in sorted(pairs, key=lambda p: (p["first"], p["second"], rank.index(p["tier"]))):
         head = [f"{pair['first']} and {pair['second']}: {TIERS_AND_ALL[pair['tier']]}", pair["cells"]]
-        rows.append(
-            [*text_cells([head])[0], *(plain_cell(name, pair[name], pair["both_known"]) for name in ("agreement", "kappa"))]
-        )
+        kappa = _NOT_MEASURED if pair["tier"] == ALL else plain_cell("kappa", pair["kappa"], pair["both_known"])
+        rows.append([*text_cells([head])[0], plain_cell("agreement", pair["agreement"], pair["both_known"]), kappa])
     return some(
         "Two judges on the same criteria",
         ("Judges and tier", "Asked of both", "Same verdict", "Cohen's κ"),

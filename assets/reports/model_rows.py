@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from assets.reports.figures import Row
-from assets.reports.judge_tables import TIERS_AND_ALL
+from assets.reports.judge_tables import ALL, TIERS_AND_ALL
 from assets.reports.model_tables import ModelWork
 
 _INTERVAL = ("pass_rate", "low", "high")
@@ -18,8 +18,11 @@ _OF_ROUND = ("items", "outstanding", "agreed", "disputed", "decided", "cannot_te
 
 
 def model_counts(work: ModelWork) -> dict[str, list[dict[str, Any]]]:
-    """The counts as they are, review rounds' without their rate, which has an interval."""
-    return {name: [{k: v for k, v in row.items() if k not in _INTERVAL} for row in rows] for name, rows in work.counts.items()}
+    """The counts as they are, review rounds' without their rate, which has an interval; what nobody counted is left out."""
+    return {
+        name: [{key: value for key, value in row.items() if key not in _INTERVAL and value is not None} for row in rows]
+        for name, rows in work.counts.items()
+    }
 
 
 def model_rows(work: ModelWork, annotators: Mapping[str, Any] | None) -> list[dict[str, Any]]:
@@ -32,28 +35,24 @@ def model_rows(work: ModelWork, annotators: Mapping[str, Any] | None) -> list[di
     Returns:
         Rows of section, system, tier, metric, value, low, high, n.
     """
-    rates = [
-        _row(
-            "reviews", rate["round"], "pass_rate", rate["pass_rate"], rate["accepted"] + rate["edited"] + rate["rejected"], rate
-        )
-        for rate in work.rows("review_rates")
-    ]
+    rates = [_rate(rate) for rate in work.rows("review_rates")]
     judges = [row for judge in work.judges.get("judges", ()) for row in _judge(judge)]
-    divergence = [
-        _row(
-            "judges/divergence",
-            f"{pair['first']} and {pair['second']}",
-            metric,
-            pair[metric],
-            pair["both_known"],
-            tier=pair["tier"],
-        )
-        for pair in work.judges.get("divergence", ())
-        for metric in ("agreement", "kappa")
-    ]
+    divergence = [row for pair in work.judges.get("divergence", ()) for row in _pair(pair)]
     rounds = [row for round_ in work.adjudication.get("rounds", ()) for row in _round(round_)]
     people = [] if annotators is None else list(_agreement("annotators/kqa", "annotators", annotators))
     return [*rates, *judges, *divergence, *rounds, *people]
+
+
+def _rate(rate: Row) -> dict[str, Any]:
+    decided = rate["accepted"] + rate["edited"] + rate["rejected"]
+    return _row("reviews", rate["round"], "pass_rate", rate["pass_rate"], decided, rate)
+
+
+def _pair(pair: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    # Over all tiers there is no kappa.
+    for metric in ("agreement", "kappa") if pair["tier"] != ALL else ("agreement",):
+        name = f"{pair['first']} and {pair['second']}"
+        yield _row("judges/divergence", name, metric, pair[metric], pair["both_known"], tier=pair["tier"])
 
 
 def _judge(judge: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -109,7 +109,7 @@ def _adjudication(rounds: Sequence[Mapping[str, Any]]) -> list[Table]:
     rows, kappas, about = [], [], []
     for round_ in rounds:
         name = round_["round"]
-        about.append(f"{name}: {round_['reviewers']:,} reviewers, {round_['responses']:,} responses.")
+        about.append(f"{name}: reviewers {round_['reviewers']:,}, responses {round_['responses']:,}.")
         for tier, title in TIERS_AND_ALL.items():
             if (part := round_[tier])["items"]:
                 counts = text_cells([[part["items"], part["outstanding"], part["decided"], part["cannot_tell"]]])[0]

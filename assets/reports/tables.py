@@ -322,6 +322,6 @@ def agreement_table(agreement: Mapping[str, Any]) -> Table:
         caption="K-QA: agreement of its annotators on whether an answer contradicts, leaves open or entails a statement",
         columns=("Figure", "Value", "n"),
         rows=text_cells(rows),
-        note="n: statements with labels. 1 is full agreement, 0 is chance. α first: a column need not be one person. "
-        "The paper reports κ = 0.88 for its own physicians (Geng et al. 2026, not ours).",
+        note="n: labelled statements that stand in a rubric. 1 is full agreement, 0 is chance. α first: a column may be of "
+        "several people. The paper reports κ = 0.88 for its own physicians (Geng et al. 2026, not ours).",
     )

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import made_up_work
 import numpy as np
 
 from assets.reports.render import ReportInputs
@@ -260,4 +261,5 @@ def write(folder: Path, *, reward_model: dict[str, Any], policy: dict[str, Any])
         counts=counts(),
         digests={"policy": "ab" * 32, "reward_model": "cd" * 32},
         agreement=agreement_figures({"a": [0, 1, 2, 1, 0], "b": [0, 1, 2, 2, 0]}),
+        work=made_up_work.work(folder / "work"),
     )

@@ -4,12 +4,15 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import made_up
+import made_up_work
 import pytest
 
+from assets.reports.model_tables import ModelWork
 from assets.reports.render import render_report
 
 VOID = {"meta", "br", "link"}
@@ -95,6 +98,7 @@ def test_marks_have_a_symbol_and_a_word(files: dict[str, str]) -> None:
 def test_every_section_is_there(files: dict[str, str], page: Page) -> None:
     wanted = (
         "data",
+        "models",
         "reward-model",
         "held-out",
         "policy",
@@ -142,6 +146,30 @@ def test_without_k_qa_agreement_and_quarantine_their_parts_are_left_out(tmp_path
     page = Page(render_report(bare)["report.html"])
     assert "held-out" not in page.ids
     assert "quarantine" in page.ids
+
+
+def test_without_a_language_model_a_sentence_stands_for_its_tables(files: dict[str, str], tmp_path: Path) -> None:
+    sentence = "No language model was configured: rubrics and verdicts come from the sources."
+    assert sentence not in files["report.html"]
+    assert "Drafts and what became of them" in files["report.html"]
+    reward_model = made_up.reward_model_metrics()
+    inputs = made_up.write(tmp_path, reward_model=reward_model, policy=made_up.policy_metrics(reward_model))
+    bare = render_report(replace(inputs, work=ModelWork()))
+    assert sentence in bare["report.html"]
+    assert "Drafts and what became of them" not in bare["report.html"]
+    # People's agreement does not hang on a model.
+    assert "K-QA: agreement of its annotators" in bare["report.html"]
+
+
+def test_json_and_csv_hold_the_work_of_models_and_physicians(files: dict[str, str]) -> None:
+    report = json.loads(files["report.json"])
+    assert report["models"]["counts"]["drafts"] == [{"drafter": "big", "rubrics": 2, "repaired": 1, "criteria": 4}]
+    assert report["models"]["judges"] == made_up_work.agreement()
+    assert report["models"]["adjudication"] == made_up_work.adjudication()
+    rows = {(r["section"], r["system"], r["metric"]): r["value"] for r in csv.DictReader(io.StringIO(files["report.csv"]))}
+    assert rows["reviews", "round-1", "pass_rate"] == "0.95"
+    assert rows["counts/model_responses", "big / qwen3 / answered", "tokens"] == "160"
+    assert float(rows["annotators/kqa", "annotators", "alpha"]) == report["agreement"]["alpha"]
 
 
 def test_a_model_without_identified_verdicts_says_so(tmp_path: Path) -> None:

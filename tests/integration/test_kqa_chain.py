@@ -53,3 +53,15 @@ def test_labelled_questions_are_benchmark_only_and_no_assumed_verdict_is_measure
     assert predictions
     physician = {row["response_id"] for row in responses if row["model"] == "physician"}
     assert not physician & {row["response_id"] for row in predictions}
+
+
+def test_the_agreement_of_its_annotators_stands_in_the_report(project: Project) -> None:
+    folder = _folder(project, "report")
+    agreement = json.loads((folder / "report.json").read_text(encoding="utf-8"))["agreement"]
+    # Computed apart from this project: tests/unit/assets/reports/test_annotators.py.
+    assert agreement["units"] == 399 - 3 - 5
+    assert agreement["alpha"] == pytest.approx(0.71296042, abs=1e-8)
+    assert [round(pair["value"], 6) for pair in agreement["kappa"]] == [0.644683, 0.746064, 0.738679]
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "K-QA: agreement of its annotators" in page
+    assert "No language model was configured: rubrics and verdicts come from the sources." in page

@@ -16,11 +16,12 @@ from assets.policy.definitions import assets as policy_assets
 from assets.preferences.definitions import assets as preference_assets
 from assets.reports.definitions import assets as report_assets
 from assets.responses.definitions import assets as response_assets
+from assets.reviewing.interfaces import Inbox
 from assets.reward_model.definitions import assets as reward_model_assets
 from assets.rubrics.definitions import assets as rubric_assets
 from assets.verdicts.definitions import assets as verdict_assets
 from assets.warehouse.definitions import warehouse_assets
-from orchestration.instance import HOME_VARIABLE
+from orchestration.instance import HOME_VARIABLE, INBOX_VARIABLE
 from orchestration.jobs import core_job, round_jobs
 from orchestration.sensors import returned_files
 
@@ -42,8 +43,14 @@ def build_defs(**overrides: Any) -> dg.Definitions:
         *policy_assets(),
         *report_assets(),
     ]
-    # `promedical ui` sets the variable; it is read when a run starts, not here.
-    resources = {"project": ProjectResource(home=dg.EnvVar(HOME_VARIABLE)), "compute": Compute(), **overrides}
+    # `promedical ui` sets the variables; they are read when a run or a sensor starts, not here.
+    home = dg.EnvVar(HOME_VARIABLE)
+    resources = {
+        "project": ProjectResource(home=home),
+        "compute": Compute(),
+        "inbox": Inbox(home=home, uri=dg.EnvVar(INBOX_VARIABLE)),
+        **overrides,
+    }
     return dg.Definitions(
         assets=assets,
         asset_checks=[contracts, contamination],

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from orchestration.cli_rounds import add_parsers, run_rounds
+from orchestration import cli_calls, cli_rounds
 from training.config import PROFILES, ConfigError
 from training.stages import ROOT
 
@@ -64,11 +64,12 @@ def _parser() -> argparse.ArgumentParser:
     _add_home(run)
     ui = commands.add_parser("ui", help="open the Dagster UI on the same history", epilog="example: promedical ui --port 3000")
     ui.add_argument("--port", type=int, default=3000, help="(default: %(default)s)")
-    ui.add_argument("--inbox", metavar="URI", help="folder or s3://… where reviewers' files come back (default: HOME/inbox)")
+    ui.add_argument(
+        "--inbox", metavar="URI", default="", help="where reviewers' files come back: a folder or s3://… (default: HOME/inbox)"
+    )
     _add_home(ui)
-    add_parsers(commands, _add_project)
-    calls = commands.add_parser("calls", help="what was asked of language models, and what it cost")
-    _add_home(calls)
+    cli_rounds.add_parsers(commands, _add_project)
+    _add_home(cli_calls.add_parser(commands))
     return parser
 
 
@@ -138,8 +139,7 @@ def _ui(arguments: argparse.Namespace) -> int:
 
     prepare_dagster_home(arguments.home)
     os.environ[HOME_VARIABLE] = str(arguments.home.absolute())
-    if arguments.inbox:
-        os.environ[INBOX_VARIABLE] = arguments.inbox
+    os.environ[INBOX_VARIABLE] = arguments.inbox
     print(f"Dagster UI: http://127.0.0.1:{arguments.port}  (stop with Ctrl-C)", flush=True)
     dagster = str(Path(sys.executable).parent / "dagster")
     os.chdir(ROOT)
@@ -155,23 +155,17 @@ def _rounds(arguments: argparse.Namespace) -> int:
     config = arguments.config.absolute() if arguments.config else None
     settings = Settings(profile=arguments.profile, sources=DEFAULT_SOURCES, home=arguments.home.absolute(), config=config)
     try:
-        run_rounds(arguments, settings)
+        cli_rounds.run_rounds(arguments, settings)
     except (*CLEAR_ERRORS, ProjectBusy, RunFailed) as error:
         return _refuse(error)
     return 0
 
 
 def _calls(arguments: argparse.Namespace) -> int:
-    from assets.endpoints.summary import ledger_summary, summary_table
-
-    from assets.endpoints.desk import ledger_path
     from assets.endpoints.errors import CallsError
 
-    path = ledger_path(arguments.home.absolute())
     try:
-        if not path.exists():
-            raise CallsError(f"{path} is not there: nothing has been asked of a language model yet")
-        print(summary_table(ledger_summary(path)))
+        cli_calls.run_calls(arguments)
     except CallsError as error:
         return _refuse(error)
     return 0

@@ -15,6 +15,8 @@ from dagster_shared.error import SerializableErrorInfo
 from assets.chain import CHAIN, with_what_is_missing
 from assets.interfaces import ProjectResource, current_making, current_ref
 from assets.lock import only_run
+from assets.reports.model_counts import NOTHING, chain_counts
+from assets.reports.model_counts import TABLES as COUNTED_TABLES
 from assets.steps import Settings, Step
 from assets.warehouse.steps import WAREHOUSE
 from orchestration.instance import open_instance
@@ -50,6 +52,8 @@ def run_chain(settings: Settings, steps: Sequence[Step] = CHAIN) -> int:
         return len(todo)
 
 
+# What is counted at the end, where a run makes it.
+_COUNTED = frozenset({*COUNTED_TABLES, "model_verdicts"})
 # What a user wants to read at the end, the last of them first: asset → the file to open.
 _PAPERS = {"report": "report.html", "data_card": "data_card.html"}
 
@@ -64,9 +68,12 @@ def show_result(settings: Settings, steps: Sequence[Step]) -> None:
     shown = [(name, making) for name, making in papers.items() if making is not None]
     if shown:
         print(f"\n{shown[0][1].metadata['headline']}\n")
+    counts = chain_counts({name: store.fetch(ref, verify=False) for name, ref in refs.items() if ref and name in _COUNTED})
+    if counts != [NOTHING] or not shown:
+        print("\n".join(counts))
     for name, making in shown:
         print(f"{name.replace('_', ' ')}: {store.fetch(making.ref) / _PAPERS[name]}")
-    if not shown:
+    if not shown and not counts:
         for name, ref in refs.items():
             print(f"{name}: {store.url(ref) if ref else 'not made'}")
     # `make ui` is for the home that make demo uses.

@@ -6,16 +6,15 @@ What belongs here: noticing. What a file says, and whether it is whole, is asked
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 
 import dagster as dg
 import fsspec
 
-from assets.interfaces import PARTITIONS_OF, ProjectResource
+from assets.interfaces import PARTITIONS_OF
 from assets.reviewing.forms import FormError
+from assets.reviewing.interfaces import Inbox
 from assets.reviewing.returned import SUFFIXES
-from orchestration.instance import INBOX_VARIABLE
 from orchestration.jobs import round_jobs
 from orchestration.rounds import EXPORT_OF, JOB_OF, RETURN_OF, round_of_file
 
@@ -29,11 +28,10 @@ _SECONDS = 30
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Takes in forms that reviewers put into the inbox: <home>/inbox, or a folder or s3:// prefix given to the UI.",
 )
-def returned_files(context: dg.SensorEvaluationContext, project: ProjectResource) -> dg.SensorResult | dg.SkipReason:
+def returned_files(context: dg.SensorEvaluationContext, inbox: Inbox) -> dg.SensorResult | dg.SkipReason:
     """One run for each new or changed file that belongs to a round of this project folder; others are named in the log."""
-    inbox = os.environ.get(INBOX_VARIABLE) or str(project.settings().home / "inbox")
     seen: dict[str, str] = json.loads(context.cursor) if context.cursor else {}
-    found = dict(files_in(inbox))
+    found = dict(files_in(inbox.place))
     requests = []
     for uri, version in sorted(found.items()):
         if seen.get(uri) == version:
@@ -41,7 +39,7 @@ def returned_files(context: dg.SensorEvaluationContext, project: ProjectResource
         try:
             kind, name = round_of_file(uri)
         except FormError as error:
-            context.log.warning(f"{inbox}: {error}")
+            context.log.warning(f"{inbox.place}: {error}")
             continue
         if name not in context.instance.get_dynamic_partitions(PARTITIONS_OF[EXPORT_OF[kind]].name or ""):
             context.log.warning(f"{uri}: round {name} never went out from this project folder")

@@ -30,7 +30,7 @@ SAME = "says the same to every answer"
 # The tiers whose verdicts an overall order takes, by the tier that decides; all pairs need the first at least.
 _DECIDED_THROUGH = {"all": ("veto",), "veto": ("veto",), "main": ("veto", "main"), "bonus": ("veto", "main", "bonus")}
 # Metrics that are no share: written as they are, with so many digits.
-_PLAIN = {"auc": 3, "s1": 3, "s2": 2, "overall": 3, "mean_characters": 0, "mean_tokens": 0}
+_PLAIN = {"auc": 3, "alpha": 3, "kappa": 3, "s1": 3, "s2": 2, "overall": 3, "mean_characters": 0, "mean_tokens": 0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

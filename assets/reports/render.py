@@ -19,6 +19,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from assets.reports import plots
 from assets.reports.figures import SYSTEM_NAMES, caveats, csv_rows, number
 from assets.reports.headline import headline
+from assets.reports.model_rows import model_counts, model_rows
+from assets.reports.model_tables import ModelWork, model_tables
 from assets.reports.paper import CITATION, paper_tables
 from assets.reports.tables import (
     agreement_table,
@@ -56,7 +58,8 @@ class ReportInputs:
         policy_benchmark: folder of that artifact (metrics.json, samples.json).
         counts: of the tables, see `counts.py`.
         digests: artifact → digest, of everything that went in.
-        agreement: `training.benchmark.agreement.agreement_figures`, where several people labelled the same.
+        agreement: `training.benchmark.agreement.agreement_figures` of K-QA's annotators; None without K-QA's labels.
+        work: what language models made, and what physicians said of it.
     """
 
     profile: str
@@ -68,6 +71,7 @@ class ReportInputs:
     counts: Mapping[str, Sequence[Mapping[str, Any]]]
     digests: Mapping[str, str] = field(default_factory=dict)
     agreement: Mapping[str, Any] | None = None
+    work: ModelWork = field(default_factory=ModelWork)
 
 
 def read_json(path: Path) -> Any:
@@ -108,6 +112,8 @@ def render_report(inputs: ReportInputs) -> dict[str, str]:
             reward_model=reward_model,
             policy=policy,
             data=data_tables(inputs.counts),
+            by_models=inputs.work.by_models,
+            models=model_tables(inputs.work),
             agreement=None if inputs.agreement is None else agreement_table(inputs.agreement),
             caveats=caveats(reward_model, reward_model["systems"]),
             forest=plots.forest(reward_model),
@@ -126,7 +132,10 @@ def render_report(inputs: ReportInputs) -> dict[str, str]:
             limits=LIMITS,
         )
     )
-    rows = csv_rows(reward_model, policy, inputs.counts)
+    rows = [
+        *csv_rows(reward_model, policy, {**inputs.counts, **model_counts(inputs.work)}),
+        *model_rows(inputs.work, inputs.agreement),
+    ]
     plain = {
         "profile": inputs.profile,
         "headline": paragraph,
@@ -135,6 +144,7 @@ def render_report(inputs: ReportInputs) -> dict[str, str]:
         "reward_model_benchmark": reward_model,
         "policy_benchmark": policy,
         "counts": {name: list(table) for name, table in inputs.counts.items()},
+        "models": asdict(inputs.work),
         "agreement": inputs.agreement,
         "digests": dict(inputs.digests),
         "paper": [asdict(table) for table in paper_tables()],

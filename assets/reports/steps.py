@@ -13,9 +13,13 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from assets.reports.counts import TABLES, count_tables
+from assets.reports.model_counts import TABLES as MADE
+from assets.reports.model_counts import count_models
 from assets.steps import Metadata, Settings, Step, StepRun
 
 MODELS = ("reward_model", "panel_reward_model", "policy", "reward_model_benchmark", "policy_benchmark")
+# Agreement as the steps measured it: asset → its file.
+AGREEMENT = {"judge_agreement": "judge_agreement.json", "adjudication_agreement": "adjudication_agreement.json"}
 # The order that makes the labels of K-QA's annotators ordinal.
 _LABEL_RANK = {"Contradiction": 0, "Neutral": 1, "Entailment": 2}
 
@@ -27,7 +31,8 @@ def annotator_labels(rows: list[dict[str, Any]]) -> dict[str, list[float | None]
 
 
 def _report(run: StepRun) -> dict[str, Metadata]:
-    from assets.reports.render import ReportInputs, render_report
+    from assets.reports.model_tables import ModelWork
+    from assets.reports.render import ReportInputs, read_json, render_report
     from training.benchmark.agreement import agreement_figures
 
     annotations = pq.read_table(run.inputs["annotations"] / "annotations.parquet").to_pylist()
@@ -37,6 +42,11 @@ def _report(run: StepRun) -> dict[str, Metadata]:
         counts=count_tables({table: run.inputs[table] / f"{table}.parquet" for table in TABLES}),
         digests={ref.name: ref.digest for ref in run.refs.values()},
         agreement=agreement_figures(annotator_labels(annotations)) if annotations else None,
+        work=ModelWork(
+            counts=count_models({asset: run.inputs[asset] for asset in MADE}),
+            judges=read_json(run.inputs["judge_agreement"] / AGREEMENT["judge_agreement"]),
+            adjudication=read_json(run.inputs["adjudication_agreement"] / AGREEMENT["adjudication_agreement"]),
+        ),
     )
     folder = run.outputs["report"]
     for name, content in render_report(inputs).items():
@@ -62,7 +72,7 @@ def _config(settings: Settings) -> dict[str, Any]:
 REPORT = Step(
     name="report",
     outputs=("report",),
-    inputs={name: name for name in (*TABLES, "annotations", *MODELS)},
+    inputs={name: name for name in (*TABLES, "annotations", *MADE, *AGREEMENT, *MODELS)},
     group="reports",
     config=_config,
     run=_report,
@@ -73,8 +83,16 @@ REPORT = Step(
         "policy": ("log.jsonl",),
         "reward_model_benchmark": ("metrics.json",),
         "policy_benchmark": ("metrics.json", "samples.json"),
+        **{asset: (f"{asset}.parquet",) for asset in MADE},
+        **{asset: (file,) for asset, file in AGREEMENT.items()},
     },
-    sources=("assets/reports", "training/benchmark/agreement.py", "training/benchmark/bootstrap.py", "training/records.py"),
+    sources=(
+        "assets/reports",
+        "assets/instructions/tables.py",
+        "training/benchmark/agreement.py",
+        "training/benchmark/bootstrap.py",
+        "training/records.py",
+    ),
     libraries=("matplotlib", "jinja2", "duckdb", "krippendorff", "numpy", "pyarrow"),
     seconds=8,
     descriptions={

@@ -10,7 +10,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
-from assets.reports.figures import SAME, SYSTEM_NAMES, TIER_OF_SCORE, Cell, Metrics, Row, cell, find_row, listed, not_identified
+from assets.reports.figures import (
+    SAME,
+    SYSTEM_NAMES,
+    TIER_OF_SCORE,
+    Cell,
+    Metrics,
+    Row,
+    cell,
+    find_row,
+    listed,
+    not_identified,
+    number,
+)
 from training.records import SPLITS, TIERS, JudgeKind
 
 TIER_NAMES = {"main": "Main", "bonus": "Bonus", "veto": "Veto", "macro": "Macro", "micro": "Micro"}
@@ -301,10 +313,15 @@ def data_tables(counts: Mapping[str, Sequence[Row]]) -> list[Table]:
 
 
 def agreement_table(agreement: Mapping[str, Any]) -> Table:
-    """Krippendorff's alpha, and each pair's kappa."""
-    alpha = "n/a" if agreement["alpha"] is None else f"{agreement['alpha']:.3f}"
-    rows: list[list[object]] = [["Krippendorff's α (ordinal), all annotators", alpha, agreement["units"]]]
+    """Krippendorff's alpha of K-QA's annotator columns, and each pair's kappa."""
+    rows = [["Krippendorff's α (ordinal), all three columns", number(agreement["alpha"], "alpha"), agreement["units"]]]
     for pair in agreement["kappa"]:
-        value = "n/a" if pair["value"] is None else f"{pair['value']:.3f}"
-        rows.append([f"Quadratic-weighted κ, {pair['first']} and {pair['second']}", value, pair["n"]])
-    return Table(caption="Agreement of annotators", columns=("Figure", "Value", "n"), rows=text_cells(rows))
+        title = f"Quadratic-weighted Cohen's κ, {pair['first']} and {pair['second']}"
+        rows.append([title, number(pair["value"], "kappa"), pair["n"]])
+    return Table(
+        caption="K-QA: agreement of its annotators on whether an answer contradicts, leaves open or entails a statement",
+        columns=("Figure", "Value", "n"),
+        rows=text_cells(rows),
+        note="n: statements with labels. 1 is full agreement, 0 is chance. α first: a column need not be one person. "
+        "The paper reports κ = 0.88 for its own physicians (Geng et al. 2026, not ours).",
+    )

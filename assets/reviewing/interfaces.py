@@ -18,6 +18,23 @@ from training.stages import source_hash
 from training.storage import Store
 
 
+class Inbox(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """Where reviewers' files come back. Apart from the project, which only one run at a time may hold.
+
+    Attributes:
+        home: the project folder.
+        uri: a folder or fsspec URL (`s3://…`); empty: `<home>/inbox`.
+    """
+
+    home: str
+    uri: str = ""
+
+    @property
+    def place(self) -> str:
+        """The folder or URL."""
+        return self.uri or str(Path(self.home) / "inbox")
+
+
 class ImportConfig(dg.Config):
     """Files of one round that came back.
 

@@ -13,6 +13,7 @@ RAW_TABLES = (
     "raw_responses",
     "raw_verdicts",
     "raw_quarantine",
+    "draft_quarantine",
 )
 
 DBT_SOURCES = (

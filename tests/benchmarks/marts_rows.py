@@ -61,7 +61,7 @@ def write_raw_tables(folder: Path, sizes: MartSizes) -> dict[str, int]:
 
 
 def raw_tables(sizes: MartSizes) -> dict[str, pa.Table]:
-    """The raw tables; raw_quarantine is empty, since it takes part in nothing that costs time."""
+    """The raw tables; the quarantines are empty, since they take part in nothing that costs time."""
     rng = np.random.default_rng(sizes.seed)
     instructions = _ids(rng, "instruction", sizes.instructions)
     out = _instruction_tables(rng, pa.concat_arrays([instructions, _ids(rng, "instruction", sizes.excluded)]), sizes)
@@ -80,7 +80,8 @@ def raw_tables(sizes: MartSizes) -> dict[str, pa.Table]:
     )
     out["raw_verdicts"] = _verdicts(rng, responses, criteria)
     empty = pa.array([], pa.string())
-    out["raw_quarantine"] = pa.table({name: empty for name in ("source", "source_row", "reason", "raw")})
+    for name in ("raw_quarantine", "draft_quarantine"):
+        out[name] = pa.table({column: empty for column in ("source", "source_row", "reason", "raw")})
     return out
 
 

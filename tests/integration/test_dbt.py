@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from assets.checks.run import run_suites
 from assets.checks.suites import SUITES
+from assets.instructions.sources.base import Origin
 from tests.fixtures.raw_tables import COLUMNS, PROJECT, RUBRIC, Rows, as_table, case, dbt, lay_out
 from training.records import Criterion, JudgeKind
 from training.rubric_score import (
@@ -46,6 +47,10 @@ CASES = (
     case("open", RUBRIC, {"a": "mumm", "b": "mmm?"}),
     case("badsum", "main:0.5 main:0.4 veto", {"a": "mmm", "b": "uum"}),
     case("nomain", "bonus veto", {"a": "mm"}),
+    case("drafted", RUBRIC, {"a": "mmum", "b": "mumm"}, split="policy_train", kind="model", origin="drafted"),
+    case("decided", RUBRIC, {"a": "mmum", "b": "mumm"}, split="validation", kind="adjudicated", origin="reviewed", review="r1"),
+    case("undrafted", "", {}, refused="duplicate_criterion"),
+    case("unheard", "", {}, refused="no_reply"),
 )
 
 
@@ -89,6 +94,8 @@ def test_pairs_of_the_small_case(warehouse: duckdb.DuckDBPyConnection) -> None:
     query = "select chosen_id, rejected_id, decided_by, margin, split from preference_pairs order by all"
     assert warehouse.execute(query).fetchall() == [
         ("benched-a", "benched-b", "main", 0.25, "benchmark"),
+        ("decided-a", "decided-b", "main", 0.25, "validation"),
+        ("drafted-a", "drafted-b", "main", 0.25, "policy_train"),
         ("plain-a", "plain-b", "main", 0.25, "rm_train"),
         ("plain-a", "plain-c", "veto", 1.0, "rm_train"),
         ("plain-b", "plain-c", "veto", 1.0, "rm_train"),
@@ -101,11 +108,12 @@ def test_outcomes_count_what_the_marts_leave_out(warehouse: duckdb.DuckDBPyConne
     assert warehouse.execute(query).fetchall() == [
         ("benchmark", "main", 2, 1),
         ("benchmark", "undecidable", 2, 0),
+        ("policy_train", "main", 1, 0),
         ("rm_train", "main", 1, 0),
         ("rm_train", "tie", 1, 0),
         ("rm_train", "undecidable", 1, 0),
         ("rm_train", "veto", 2, 0),
-        ("validation", "main", 1, 0),
+        ("validation", "main", 2, 0),
         (None, "main", 1, 0),
     ]
 
@@ -136,6 +144,8 @@ def test_a_bad_rubric_leaves_its_instruction_and_nothing_else(warehouse: duckdb.
         ("raw_criteria", "no_main_criterion", 2),
         ("raw_verdicts", "bad_weights", 6),
         ("raw_verdicts", "no_main_criterion", 2),
+        ("rubric_drafts", "duplicate_criterion", 1),
+        ("rubric_drafts", "no_reply", 1),
     ]
     for table, column in (
         ("criteria", "instruction_id"),
@@ -171,6 +181,8 @@ def test_broken_promises_of_raw_tables_stop_the_build(tmp_path: Path) -> None:
             {"instruction_id": "plain"},
             {"difficulty": 11.0},
         ],
+        # The second has a draft that counts.
+        "draft_quarantine": [{"source_row": "nowhere"}, {"source_row": "drafted"}],
     }
     lay_out(tmp_path, CASES)
     for table, changes in broken.items():
@@ -193,7 +205,25 @@ def test_broken_promises_of_raw_tables_stop_the_build(tmp_path: Path) -> None:
         "difficulty_is_from_0_to_10",
         "instructions_have_one_rubric_version",
         "required_stg_raw__criteria_instruction_id__tier__text__rubric_version",
+        "relationships_stg_raw__draft_quarantine_source_row__instruction_id__ref_stg_raw__instructions_",
+        "a_rubric_is_drafted_or_quarantined_and_not_both",
     }
+
+
+def test_vocabularies_are_those_of_python() -> None:
+    models = yaml.safe_load((PROJECT / "models" / "staging" / "staging.yml").read_text())["models"]
+    allowed = {
+        column["name"]: set(test["accepted_values"]["arguments"]["values"])
+        for model in models
+        for column in model["columns"]
+        for test in column.get("data_tests", ())
+        if isinstance(test, dict) and "accepted_values" in test
+    }
+    assert allowed["origin"] == set(get_args(Origin))
+    assert allowed["judge_kind"] == set(get_args(JudgeKind))
+    rules = {rule.key: rule.arguments for suite in SUITES.values() for rule in suite.rules}
+    assert set(rules["origin_vocabulary"]["value_set"]) == set(get_args(Origin))
+    assert set(rules["judge_kind_vocabulary"]["value_set"]) == set(get_args(JudgeKind))
 
 
 MODELS = (

@@ -72,6 +72,28 @@ def left_out(cases: Cases) -> None:
     )
 
 
+def rubric_drafted(cases: Cases) -> None:
+    cases["bare"] = case("bare", RUBRIC, {"a": "mmum", "b": "mumm"}, source="medquad", kind="model", origin="drafted")
+    cases["drafted"] = case("drafted", RUBRIC, {"a": "mumm", "b": "mmuu"}, source="medquad", kind="model", origin="drafted")
+
+
+def draft_refused(cases: Cases) -> None:
+    cases["unheard"] = case("unheard", "", {}, source="medquad", refused="no_reply")
+
+
+def draft_accepted(cases: Cases) -> None:
+    # As it was drafted: ids, texts and weights stay.
+    for criterion in cases["bare"]["raw_criteria"]:
+        criterion |= {"origin": "reviewed", "review_id": "round-1"}
+
+
+def dispute_decided(cases: Cases) -> None:
+    cases["drafted"]["raw_verdicts"] += [
+        {"response_id": "drafted-a", "criterion_id": "drafted-c0", "verdict": said, "judge": judge, "judge_kind": kind}
+        for judge, kind, said in (("p", "human", "met"), ("q", "human", "unmet"), ("adjudicated:one", "adjudicated", "unmet"))
+    ]
+
+
 # Edits made together, in batches of their own, with the marts that must differ after them.
 STEPS: tuple[tuple[tuple[Callable[[Cases], None], ...], set[str]], ...] = (
     ((rubric_edited, responses_added), {"criteria", "responses", "resolved_verdicts", "response_scores", "preference_pairs"}),
@@ -80,6 +102,8 @@ STEPS: tuple[tuple[tuple[Callable[[Cases], None], ...], set[str]], ...] = (
     ((source_removed,), {"instructions", "criteria", "responses", "verdicts", "response_scores", "preference_pairs"}),
     ((source_added, split_moved), {"instructions", "criteria", "responses", "preference_pairs", "criterion_preferences"}),
     ((left_out,), {"instructions", "preference_pairs", "criterion_preferences", "pair_outcomes"}),
+    ((rubric_drafted, draft_refused), {"criteria", "responses", "verdicts", "preference_pairs", "quarantine"}),
+    ((draft_accepted, dispute_decided), {"criteria", "verdicts", "resolved_verdicts", "response_scores"}),
 )
 
 
@@ -128,6 +152,16 @@ def planted(warehouse: Path, value: float | None = None) -> list[tuple[str, floa
         connection.close()
 
 
+def batches(warehouse: Path) -> dict[str, tuple[int, str]]:
+    """Batch → how many instructions it has, and its version."""
+    connection = duckdb.connect(str(warehouse), read_only=True)
+    try:
+        rows = connection.execute("select batch, n_instructions, batch_version from int_batches__versioned").fetchall()
+    finally:
+        connection.close()
+    return {batch: (n, version) for batch, n, version in rows}
+
+
 def test_only_changed_batches_are_computed(tmp_path: Path) -> None:
     cases = some_cases()
     lay_out(tmp_path, cases.values())
@@ -148,6 +182,38 @@ def test_only_changed_batches_are_computed(tmp_path: Path) -> None:
         ("reviewed-a", 1.0),
         ("reviewed-b", 1.0),
     ]
+
+
+def test_a_draft_makes_its_batch_anew_and_a_review_the_batches_that_it_leaves_and_joins(tmp_path: Path) -> None:
+    warehouse = tmp_path / "warehouse.duckdb"
+    cases = some_cases()
+    rubric_drafted(cases)
+    # Answered before anybody wrote a rubric: of the draft nothing but its criteria is new.
+    drafts = cases["bare"]["raw_criteria"]
+    cases["bare"] |= {"raw_criteria": [], "raw_verdicts": []}
+    lay_out(tmp_path, cases.values())
+    build(tmp_path, "warehouse.duckdb")
+    before = batches(warehouse)
+    assert {batch: n for batch, (n, _) in before.items()} == {"corpus": 2, "corpus/round-1": 1, "kqa": 2, "medquad": 2}
+
+    cases["bare"]["raw_criteria"] = drafts
+    lay_out(tmp_path, cases.values())
+    build(tmp_path, "warehouse.duckdb")
+    drafted = batches(warehouse)
+    assert {batch for batch in drafted if drafted[batch] != before.get(batch)} == {"medquad"}
+
+    planted(warehouse, 0.125)
+    draft_accepted(cases)
+    lay_out(tmp_path, cases.values())
+    build(tmp_path, "warehouse.duckdb")
+    reviewed = batches(warehouse)
+    # Round 1 of another source is another batch.
+    assert {batch: n for batch, (n, _) in reviewed.items() if reviewed[batch] != drafted.get(batch)} == {
+        "medquad": 1,
+        "medquad/round-1": 1,
+    }
+    made_anew = {response for response, agreement in planted(warehouse) if agreement != 0.125}
+    assert made_anew == {"bare-a", "bare-b", "drafted-a", "drafted-b"}
 
 
 def test_a_build_that_ended_half_way_and_an_edit_undone_leave_nothing_behind(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 {{ config(materialized="table") }}
--- What adapters rejected, and below it what this project rejects: whole rubrics, with the labels that were given under them.
+-- What adapters rejected and what of language models' drafts could not be used, and below them what this project rejects: whole
+-- rubrics, with the labels that were given under them.
 with rejected_rubrics as (
 
     select *
@@ -25,6 +26,9 @@ unioned as (
 
     select source, source_row, reason, raw
     from {{ ref('stg_raw__quarantine') }}
+    union all
+    select source, source_row, reason, raw
+    from {{ ref('stg_raw__draft_quarantine') }}
     union all
     select
         'raw_criteria',

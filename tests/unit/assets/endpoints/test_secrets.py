@@ -23,7 +23,7 @@ def test_the_key_stands_in_no_file_message_log_or_traceback(
     """Also where the endpoint repeats it in what it answers."""
     monkeypatch.setenv("TEST_KEY", KEY)
     caplog.set_level(logging.DEBUG)
-    echo = '{"error": {"message": "' + "x" * 290 + f" key {KEY} is not good enough" + '"}}'
+    echo = '{"error": {"message": "' + "x" * 280 + f" key {KEY} is not good enough" + '"}}'
     rules = [
         {"when": "q1", "status": 400, "body": echo},
         {"when": "q2", "status": 500, "body": echo},

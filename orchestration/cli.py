@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from training.config import PROFILES, ConfigError
+from training.config import PROFILES, ConfigError, parse_config
 from training.stages import ROOT
 
 DEFAULT_SOURCES = ("corpus",)
@@ -18,7 +20,7 @@ DEFAULT_SOURCES = ("corpus",)
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code."""
     arguments = _parser().parse_args(argv)
-    handlers = {"run": _run, "ui": _ui}
+    handlers = {"run": _run, "ui": _ui, "serve": _serve}
     try:
         _make_home(arguments.home)
         return handlers[arguments.command](arguments)
@@ -69,7 +71,38 @@ def _parser() -> argparse.ArgumentParser:
     ui = commands.add_parser("ui", help="open the Dagster UI on the same history", epilog="example: promedical ui --port 3000")
     ui.add_argument("--port", type=int, default=3000, help="(default: %(default)s)")
     _add_home(ui)
+    _add_serve(commands)
     return parser
+
+
+def _add_serve(commands: Any) -> None:
+    serve = commands.add_parser(
+        "serve",
+        help="serve a model by vLLM on this machine, until Ctrl-C",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="examples:\n  promedical run --select base_model && promedical serve\n"
+        "  promedical serve --model models/Qwen3-0.6B --port 8001 --max-model-len 16384\n"
+        "  promedical serve --install-only --pip-args='--extra-index-url <index>'",
+    )
+    serve.add_argument("--model", type=Path, metavar="FOLDER", help="a transformers model (default: the project's base model)")
+    serve.add_argument("--port", type=int, default=8000, help="on 127.0.0.1 (default: %(default)s)")
+    serve.add_argument(
+        "--max-model-len", type=int, default=8192, metavar="N", help="tokens of prompt and reply (default: %(default)s)"
+    )
+    serve.add_argument("--concurrency", type=int, default=32, metavar="N", help="requests at once (default: %(default)s)")
+    serve.add_argument(
+        "--cache-gib", type=int, default=2, metavar="N", help="memory for keys and values (default: %(default)s)"
+    )
+    serve.add_argument(
+        "--env", type=Path, metavar="FOLDER", help="vLLM's own environment (default: $PROMEDICAL_VLLM or .venv-vllm)"
+    )
+    install = serve.add_mutually_exclusive_group()
+    install.add_argument("--no-install", action="store_true", help="refuse if vLLM is not there, instead of installing it")
+    install.add_argument("--install-only", action="store_true", help="install vLLM if it is not there, and serve nothing")
+    serve.add_argument(
+        "--pip-args", type=shlex.split, default=[], metavar="ARGS", help="more options for pip, such as another package index"
+    )
+    _add_home(serve)
 
 
 def _add_home(parser: argparse.ArgumentParser) -> None:
@@ -123,6 +156,29 @@ def _ui(arguments: argparse.Namespace) -> int:
     dagster = str(Path(sys.executable).parent / "dagster")
     os.chdir(ROOT)
     os.execv(dagster, [dagster, "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(arguments.port)])
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    from orchestration.serve import ServeOptions, serve, set_up
+    from orchestration.serving.environment import DEFAULT, VARIABLE
+    from orchestration.serving.server import ServerChoices, ServerFailed
+    from training.storage import StoreError
+
+    environment = arguments.env or Path(os.environ.get(VARIABLE) or DEFAULT)
+    server = {name: vars(arguments)[name] for name in ServerChoices.model_fields}
+    try:
+        options = ServeOptions(
+            home=arguments.home.absolute(),
+            model=arguments.model,
+            environment=environment.absolute(),
+            install=not arguments.no_install,
+            pip_args=arguments.pip_args,
+            server=parse_config(ServerChoices, server, where="promedical serve"),
+        )
+        set_up(options) if arguments.install_only else serve(options)
+    except (ConfigError, StoreError, ServerFailed) as error:
+        return _refuse(error)
+    return 0
 
 
 def _refuse(error: Exception) -> int:

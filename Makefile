@@ -10,12 +10,13 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help demo test label-studio ui docs lint clean bench-data bench-curation bench-dedup bench-marts bench-replay
+.PHONY: help demo test label-studio vllm test-vllm ui docs lint clean bench-data bench-curation bench-dedup bench-marts bench-replay
 
 help:
 	@echo "make demo   raw instructions to report on the embedded corpus (Gemma-3-270M, two cores, no network)"
 	@echo "make test   linters, type checker and every test"
 	@echo "make label-studio   Label Studio in an environment of its own; make test then drives a real one"
+	@echo "make vllm   vLLM's own environment in .venv-vllm, for promedical serve (3 GB); make test-vllm tests with it"
 	@echo "make ui     Dagster UI on 127.0.0.1:3000, with the history of your runs"
 	@echo "make docs   the warehouse's tables and columns, on 127.0.0.1:8080"
 	@echo "make bench-data   823,703 instructions from raw files to marts, with limits and peers (about half an hour)"
@@ -83,6 +84,14 @@ lint: $(VENV)/dev
 
 test: lint
 	$(BIN)/pytest -q -n 2
+
+# Does nothing where it is there.
+vllm: $(VENV)/local
+	$(BIN)/promedical serve --install-only --env .venv-vllm --pip-args="$(PIP_FLAGS)"
+
+# Named, the environment has to be there: nothing is skipped.
+test-vllm: $(VENV)/dev vllm
+	PROMEDICAL_VLLM=$(CURDIR)/.venv-vllm $(BIN)/pytest -q tests/integration/test_serve.py
 
 clean:
 	rm -rf .promedical dbt_project/target dbt_project/logs

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from orchestration import cli_calls, cli_rounds
+from orchestration import cli_calls, cli_rounds, cli_serve
 from training.config import PROFILES, ConfigError
 from training.stages import ROOT
 
@@ -19,7 +19,7 @@ DEFAULT_SOURCES = ("corpus",)
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code."""
     arguments = _parser().parse_args(argv)
-    handlers = {"run": _run, "ui": _ui, "review": _rounds, "adjudicate": _rounds, "calls": _calls}
+    handlers = {"run": _run, "ui": _ui, "review": _rounds, "adjudicate": _rounds, "calls": _calls, "serve": _serve}
     try:
         _make_home(arguments.home)
         return handlers[arguments.command](arguments)
@@ -70,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_home(ui)
     cli_rounds.add_parsers(commands, _add_project)
     _add_home(cli_calls.add_parser(commands))
+    _add_home(cli_serve.add_parser(commands))
     return parser
 
 
@@ -167,6 +168,17 @@ def _calls(arguments: argparse.Namespace) -> int:
     try:
         cli_calls.run_calls(arguments)
     except CallsError as error:
+        return _refuse(error)
+    return 0
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    from orchestration.serving.server import ServerFailed
+    from training.storage import StoreError
+
+    try:
+        cli_serve.run_serve(arguments)
+    except (ConfigError, StoreError, ServerFailed) as error:
         return _refuse(error)
     return 0
 

@@ -146,6 +146,7 @@ JUDGE = Step(
     config=_config,
     run=_judge,
     sources=(
+        "assets/endpoints",
         *(
             f"assets/verdicts/{name}.py"
             for name in (
@@ -160,12 +161,11 @@ JUDGE = Step(
                 "judge_steps",
             )
         ),
-        *(f"assets/endpoints/{name}.py" for name in ("calls", "config", "isolation")),
         "assets/instructions/tables.py",
         "training/records.py",
         *(f"training/benchmark/{name}.py" for name in ("agreement", "bootstrap", "figures", "metrics")),
     ),
-    libraries=("pyarrow", "duckdb", "numpy", "krippendorff"),
+    libraries=("pyarrow", "duckdb", "numpy", "krippendorff", "openai", "httpx2"),
     seconds=1,
     descriptions={
         "model_verdicts": "What each judge says of each criterion, with the quote it rests on, or why it is unknown.",

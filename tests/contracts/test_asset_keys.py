@@ -7,6 +7,7 @@ import pytest
 
 from assets.chain import CHAIN, SelectionError, steps_named
 from assets.warehouse.export import MARTS
+from orchestration.jobs import PARTITIONED
 
 NOUNS = {"instructions", "rubrics", "responses", "verdicts", "preferences", "reward_model", "policy", "reports", "warehouse"}
 # Deciding which instructions are kept is a group of its own; all of its assets are about instructions.
@@ -36,8 +37,8 @@ def test_every_output_of_the_chain_is_an_asset(defs: dg.Definitions) -> None:
     keys = {key.to_user_string() for key in defs.resolve_asset_graph().get_all_asset_keys()}
     expected = {name for step in CHAIN if not step.checks for name in step.outputs}
     assert expected <= keys
-    # Made by `ingest`'s preparation, a partition per source.
-    expected.add("source_records")
+    # Made by `ingest`'s preparation, a partition per source; and what goes to people and comes back, a partition per round.
+    expected |= set(PARTITIONED)
     on_the_way = {key for key in keys - expected if not key.startswith(("stg_", "int_"))}
     assert on_the_way == SEEDS
     assert set(MARTS) >= TABLES

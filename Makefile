@@ -10,7 +10,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help demo test label-studio vllm test-vllm ui docs lint clean bench-data bench-curation bench-dedup bench-marts bench-replay
+.PHONY: help demo test label-studio test-label-studio vllm test-vllm ui docs lint clean bench-data bench-curation bench-dedup bench-marts bench-replay
 
 help:
 	@echo "make demo   raw instructions to report on the embedded corpus (Gemma-3-270M, two cores, no network)"
@@ -43,6 +43,10 @@ $(LABEL_STUDIO)/made:
 	touch $@
 
 label-studio: $(LABEL_STUDIO)/made
+
+# Named, the environment has to be there: nothing is skipped.
+test-label-studio: $(VENV)/dev label-studio
+	PROMEDICAL_LABEL_STUDIO=$(CURDIR)/$(LABEL_STUDIO) $(BIN)/pytest -q tests/integration/test_label_studio.py
 
 $(VENV)/bench: $(VENV)/dev
 	$(BIN)/python -m pip install -q $(PIP_FLAGS) -c constraints.txt -e ".[bench]"
@@ -91,7 +95,7 @@ vllm: $(VENV)/local
 
 # Named, the environment has to be there: nothing is skipped.
 test-vllm: $(VENV)/dev vllm
-	PROMEDICAL_VLLM=$(CURDIR)/.venv-vllm $(BIN)/pytest -q tests/integration/test_serve.py
+	PROMEDICAL_VLLM=$(CURDIR)/.venv-vllm $(BIN)/pytest -q tests/integration/test_serve.py tests/integration/test_vllm_chain.py
 
 clean:
 	rm -rf .promedical dbt_project/target dbt_project/logs

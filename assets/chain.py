@@ -78,22 +78,37 @@ def steps_named(names: list[str]) -> list[Step]:
     return [step for step in CHAIN if step in chosen]
 
 
-def with_what_is_missing(steps: Collection[Step], made: Callable[[str], bool]) -> list[Step]:
+def with_what_is_missing(
+    steps: Collection[Step], *, made: Callable[[str], bool], inputs: Callable[[Step], Collection[str]]
+) -> list[Step]:
     """The steps, and all before them that make what they read and what was never made; a check goes with what it blocks.
 
     Args:
         steps: those that were chosen.
         made: whether there is anything that an asset stands for, however old.
+        inputs: the assets that a step reads under the present config.
     """
     wanted = {step.name for step in steps}
+    needed = {asset for step in steps for asset in inputs(step)}
     for step in reversed(CHAIN):
-        needed = {asset for later in CHAIN if later.name in wanted for asset in later.inputs.values()}
-        if any(asset in needed and not made(asset) for asset in step.outputs if not step.checks):
+        if step.name not in wanted and not step.checks and any(asset in needed and not made(asset) for asset in step.outputs):
             wanted.add(step.name)
-    brought = {asset for step in CHAIN if step.name in wanted for asset in step.outputs}
-    # A check of what this run makes, whose every input it makes too, and that something in the run waits for.
+            needed |= set(inputs(step))
+    fresh = {asset for step in CHAIN if step.name in wanted for asset in step.outputs}
     for step in CHAIN:
-        waits = any(set(step.checks) & set(later.inputs.values()) for later in CHAIN if later.name in wanted)
-        if step.checks and waits and set(step.inputs.values()) <= brought:
+        # Something in the run waits for it, and all that it looks at is made by the run.
+        if set(step.checks) & needed and set(step.inputs.values()) <= fresh:
             wanted.add(step.name)
     return [step for step in CHAIN if step.name in wanted]
+
+
+def before(steps: Collection[Step], *, inputs: Callable[[Step], Collection[str]]) -> list[Step]:
+    """All steps that the steps hang on, directly or not, and that are none of them."""
+    chosen = {step.name for step in steps}
+    needed = {asset for step in steps for asset in inputs(step)}
+    found = []
+    for step in reversed(CHAIN):
+        if step.name not in chosen and not step.checks and needed & set(step.outputs):
+            found.append(step)
+            needed |= set(inputs(step))
+    return found[::-1]

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import dagster as dg
 from dagster_shared.error import SerializableErrorInfo
 
-from assets.chain import CHAIN, with_what_is_missing
+from assets.chain import CHAIN, before, with_what_is_missing
 from assets.interfaces import ProjectResource, current_making, current_ref
 from assets.lock import only_run
 from assets.reports.model_counts import NOTHING, chain_counts
@@ -43,7 +43,12 @@ def run_chain(settings: Settings, steps: Sequence[Step] = CHAIN) -> int:
     with only_run(settings.home), open_instance(settings.home) as instance:
         store = Store(settings.store_root)
         store.sweep()
-        steps = with_what_is_missing(steps, lambda asset: current_ref(instance, asset) is not None)
+
+        def inputs(step: Step) -> Collection[str]:
+            return step.used_inputs(step.config(settings)).values()
+
+        steps = with_what_is_missing(steps, made=lambda asset: current_ref(instance, asset) is not None, inputs=inputs)
+        _say_what_is_old(plan_run(settings, store, instance, before(steps, inputs=inputs)))
         planned = plan_run(settings, store, instance, steps)
         todo = [item.step for item in planned if item.state != "fresh"]
         if todo:
@@ -69,8 +74,8 @@ def show_result(settings: Settings, steps: Sequence[Step]) -> None:
     if shown:
         print(f"\n{shown[0][1].metadata['headline']}\n")
     counts = chain_counts({name: store.fetch(ref, verify=False) for name, ref in refs.items() if ref and name in _COUNTED})
-    if counts != [NOTHING] or not shown:
-        print("\n".join(counts))
+    for line in counts if counts != [NOTHING] or not shown else []:
+        print(line)
     for name, making in shown:
         print(f"{name.replace('_', ' ')}: {store.fetch(making.ref) / _PAPERS[name]}")
     if not shown and not counts:
@@ -79,6 +84,18 @@ def show_result(settings: Settings, steps: Sequence[Step]) -> None:
     # `make ui` is for the home that make demo uses.
     elsewhere = settings.home != (ROOT / ".promedical").absolute()
     print(f"open the Dagster UI on this history with: {f'promedical ui --home {settings.home}' if elsewhere else 'make ui'}")
+
+
+def _say_what_is_old(planned: Sequence[PlannedStep]) -> None:
+    """A selection takes what is before it as it is; whoever changed a source or a key wants to know."""
+    old = [item.step.name for item in planned if item.state != "fresh"]
+    if old:
+        print(
+            f"promedical: taken as they are, though sources, config or code have changed since: {', '.join(old)};"
+            " run without --select to renew them",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 def _show_plan(planned: Sequence[PlannedStep], settings: Settings) -> None:

@@ -166,12 +166,12 @@ def last_lines(log: Path, count: int = 15) -> str:
 
 
 def _answers(port: int, model: str) -> bool:
-    import httpx
+    import httpx2
 
     try:
         # `trust_env` off: no proxy stands before this machine itself.
-        reply = httpx.get(f"http://{HOST}:{port}/v1/models", timeout=5.0, trust_env=False)
-    except httpx.TransportError:
+        reply = httpx2.get(f"http://{HOST}:{port}/v1/models", timeout=5.0, trust_env=False)
+    except httpx2.TransportError:
         return False
     return reply.status_code == 200 and any(entry["id"] == model for entry in reply.json()["data"])
 

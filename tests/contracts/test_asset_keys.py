@@ -5,7 +5,8 @@ from __future__ import annotations
 import dagster as dg
 import pytest
 
-from assets.chain import CHAIN, SelectionError, steps_named
+from assets.chain import CHAIN, SelectionError, steps_named, with_what_is_missing
+from assets.steps import Step
 from assets.warehouse.export import MARTS
 from orchestration.jobs import PARTITIONED
 
@@ -81,3 +82,24 @@ def test_selection_by_step_asset_and_group_keeps_the_order() -> None:
     assert {step.name for step in steps_named(["policy"])} >= {"policy", "policy_benchmark"}
     with pytest.raises(SelectionError, match="unknown selection 'nonsense'; allowed: .*report"):
         steps_named(["nonsense"])
+
+
+def all_inputs(step: Step) -> set[str]:
+    return set(step.inputs.values())
+
+
+def test_a_selection_brings_what_was_never_made_and_nothing_else() -> None:
+    chosen = steps_named(["candidates"])
+    fresh = with_what_is_missing(chosen, made=lambda asset: False, inputs=all_inputs)
+    names = [step.name for step in fresh]
+    assert names[0] == "ingest" and names[-1] == "candidates" and {"curation", "rubrics", "base_model"} <= set(names)
+    # The check blocks curated_instructions, which all of them read.
+    assert "warehouse" not in names and "contamination" in names
+    assert with_what_is_missing(chosen, made=lambda asset: True, inputs=all_inputs) == chosen
+    only = with_what_is_missing(chosen, made=lambda asset: asset != "raw_criteria", inputs=all_inputs)
+    assert [step.name for step in only] == ["rubrics", "candidates"]
+
+
+def test_a_check_goes_with_what_it_blocks() -> None:
+    names = {step.name for step in with_what_is_missing(steps_named(["report"]), made=lambda asset: False, inputs=all_inputs)}
+    assert names == {step.name for step in CHAIN} - {"data_card"}

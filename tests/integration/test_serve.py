@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from orchestration.serving.environment import PINS
@@ -59,7 +59,7 @@ def client(serving: Serving) -> Any:
 
 def tokens(serving: Serving, *turns: tuple[str, str]) -> list[int]:
     body = {"model": serving.model, "messages": [{"role": role, "content": content} for role, content in turns]}
-    reply = httpx.post(f"{serving.base_url.removesuffix('/v1')}/tokenize", json=body, timeout=60)
+    reply = httpx2.post(f"{serving.base_url.removesuffix('/v1')}/tokenize", json=body, timeout=60)
     ids: list[int] = reply.raise_for_status().json()["tokens"]
     return ids
 

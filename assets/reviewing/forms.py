@@ -21,6 +21,9 @@ MAX_TEXT = 32_000
 CUT = " … [cut]"
 # What XML 1.0 cannot carry, and lone surrogates, which no UTF-8 can.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+# Names of rounds and pseudonyms of reviewers stand in file names, where case may not count; no address passes.
+NAME = re.compile(r"(?=.{1,40}$)[a-z0-9]+(?:[._-][a-z0-9]+)*")
+NAME_RULE = "small letters and digits, with single '.', '_' or '-' between them, 40 at most"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,8 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from assets.rubrics.review_round import REVIEWER, ROUND, Draft, Drawn, ReviewError, ordered
+from assets.reviewing.forms import NAME, NAME_RULE
+from assets.rubrics.review_round import Draft, Drawn, ReviewError, ordered
 from training.manifests import sha256_text
 
 UNKNOWN = "unknown"
@@ -107,17 +108,16 @@ def allocate(sizes: Mapping[tuple[str, str], int], count: int) -> dict[tuple[str
 
 
 def _check_names(name: str, count: int, reviewers: Sequence[str]) -> None:
-    if not ROUND.fullmatch(name):
-        raise ReviewError(f"round {name!r}: a name has small letters, digits, '.', '_' and '-' alone, 40 at most")
+    if not NAME.fullmatch(name):
+        raise ReviewError(f"round {name!r}: a name is of {NAME_RULE}")
     if count < 1:
         raise ReviewError(f"round {name}: at least one draft has to be asked for")
     if not reviewers:
         raise ReviewError(f"round {name}: name at least one reviewer (a pseudonym)")
     for reviewer in reviewers:
-        if not REVIEWER.fullmatch(reviewer):
-            raise ReviewError(f"reviewer {reviewer!r}: a pseudonym has 2 to 40 letters, digits, '.', '_' and '-', no address")
-    # Some file systems take two names that differ in case for one.
-    if len({reviewer.casefold() for reviewer in reviewers}) < len(reviewers):
+        if not NAME.fullmatch(reviewer):
+            raise ReviewError(f"reviewer {reviewer!r}: a pseudonym is of {NAME_RULE}")
+    if len(set(reviewers)) < len(reviewers):
         raise ReviewError(f"round {name}: two reviewers have the same pseudonym")
 
 

@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from assets.reviewing.forms import Problem, same_text, shown
+from assets.reviewing.forms import NAME, Problem, same_text, shown
 from assets.reviewing.label_studio_reader import LabelledTask, read_labelled
 from assets.reviewing.workbook import SheetRow, read_workbook
 from assets.rubrics.review_forms import GROUPS, QUESTION, SHEET, SPARE, criterion_line, form_facts, percent
-from assets.rubrics.review_round import REVIEWER, Draft, Drawn
+from assets.rubrics.review_round import Draft, Drawn
 from assets.rubrics.review_weights import parse_weight
 
 
@@ -148,7 +148,7 @@ def _from_tasks(path: Path, drawn: Drawn, annotators: Mapping[str, str]) -> Fill
             continue
         draft = by_version[version]
         reviewer = annotators.get(task.annotator, "") if annotators else share
-        if not REVIEWER.fullmatch(reviewer):
+        if not NAME.fullmatch(reviewer):
             problems.append(Problem(task.where, f"nobody is named for annotator {task.annotator or '?'} of Label Studio"))
         problems += _task_changed(draft, task)
         criteria, added = (task.items[group] for group in GROUPS)

@@ -6,7 +6,6 @@ What belongs here: the record, and how it is kept. Drawing is `review_draw.py`'s
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,9 +18,6 @@ import pyarrow.parquet as pq
 from training.manifests import canonical_json, sha256_text
 from training.records import TIERS
 
-# Names of rounds and pseudonyms of reviewers: they stand in file names, and an address does not pass.
-ROUND = re.compile(r"[a-z0-9][a-z0-9_.-]{0,39}")
-REVIEWER = re.compile(r"[A-Za-z0-9_.-]{2,40}")
 _SCHEMA = pa.schema(
     [
         *((name, pa.string()) for name in ("rubric_version", "instruction_id", "criterion_id", "tier", "text")),

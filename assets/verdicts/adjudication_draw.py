@@ -12,14 +12,13 @@ labelled than among all; that is the price of blinding.
 from __future__ import annotations
 
 import random
-import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, NamedTuple
 
-from assets.reviewing.forms import MAX_TEXT
+from assets.reviewing.forms import MAX_TEXT, NAME, NAME_RULE
 from assets.verdicts.adjudication_names import ModelNames, says_machine
 from training.records import TIERS
 
@@ -27,7 +26,6 @@ Row = Mapping[str, Any]
 SPLIT = "benchmark"
 # Why a response of the benchmark is not drawn from; the first that holds counts.
 REASONS = ("without_rubric", "labelled_before", "too_long", "names_a_model", "says_a_machine_wrote_it")
-_PSEUDONYM = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
 
 class DrawError(ValueError):
@@ -169,8 +167,8 @@ def check_reviewers(reviewers: Sequence[str], names: ModelNames, *, judges: Coll
     if len(reviewers) < 2:
         raise DrawError(f"a round needs two reviewers, and a third for disputes; {len(reviewers)} named")
     for name in reviewers:
-        if not _PSEUDONYM.fullmatch(name):
-            raise DrawError(f"reviewer {name!r}: a pseudonym is of small letters, digits and single dashes")
+        if not NAME.fullmatch(name):
+            raise DrawError(f"reviewer {name!r}: a pseudonym is of {NAME_RULE}")
         if reviewers.count(name) > 1:
             raise DrawError(f"reviewer {name!r} is named twice")
         if names.in_label(name):

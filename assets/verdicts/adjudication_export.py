@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from assets.reviewing.forms import NAME, NAME_RULE
 from assets.verdicts.adjudication_blind import (
     Item,
     answer_id,
@@ -168,8 +169,8 @@ def check_round_name(name: str, names: ModelNames) -> None:
     Raises:
         DrawError: it cannot be part of a file's name, or is like a model's.
     """
-    if not name or not all(part.isalnum() and part.isascii() and part == part.lower() for part in name.split("-")):
-        raise DrawError(f"round {name!r}: a name is of small letters, digits and single dashes")
+    if not NAME.fullmatch(name):
+        raise DrawError(f"round {name!r}: a name is of {NAME_RULE}")
     if check_label("round", name, names):
         raise DrawError(f"round {name!r}: is like a model's name, and every file of the round would show it; choose another")
 

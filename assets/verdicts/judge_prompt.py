@@ -4,7 +4,8 @@ What belongs here: prompts and schema. Reading replies is `judge_reply.py`'s.
 
 Ours: the words; that question, response and every criterion stand in enclosures as material (`endpoints/isolation.py`); that
 the criteria come last, so that a server shares what stands before them; that a judge is shown no tier, weight, model or other
-verdict; and that evidence is written before the verdict that rests on it.
+verdict; that evidence is written before the verdict that rests on it; and one worked example, since a small model copies a
+placeholder such as "…" into every item.
 """
 
 from __future__ import annotations
@@ -29,8 +30,12 @@ SYSTEM = (
     '- "verdict": "met" or "unmet".\n'
     "What a criterion wants said is met only by a passage that says it. What it wants not said is met if there is"
     f" {ABSENT}, and unmet only by the passage that breaks it.\n"
-    'Reply with one JSON object alone: {"verdicts": [{"criterion": "c1", "evidence": "…", "verdict": "…"}]}, with one item for'
-    " every criterion."
+    "Reply with one JSON object alone, with one item for every criterion. For a response that reads 'Drink plenty of water and"
+    " rest. An aspirin brings the fever down.' to a question about a child, with the criteria c1 'Advises to drink enough', c2"
+    " 'Does not recommend aspirin for a child' and c3 'Names signs of an emergency', it would be:\n"
+    '{"verdicts": [{"criterion": "c1", "evidence": "Drink plenty of water and rest", "verdict": "met"}, {"criterion": "c2",'
+    ' "evidence": "An aspirin brings the fever down", "verdict": "unmet"}, {"criterion": "c3", "evidence": "'
+    f'{ABSENT}", "verdict": "unmet"}}]}}'
 )
 
 

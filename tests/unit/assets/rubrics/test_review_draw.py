@@ -90,13 +90,13 @@ def test_criteria_stand_in_the_order_main_by_weight_bonus_veto() -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"name": "Round 1"}, "round 'Round 1': a name has small letters"),
-        ({"name": "../r"}, "a name has small letters"),
+        ({"name": "Round 1"}, "round 'Round 1': a name is of small letters"),
+        ({"name": "../r"}, "a name is of small letters"),
         ({"count": 0}, "at least one draft"),
         ({"reviewers": []}, "at least one reviewer"),
-        ({"reviewers": ["ada@clinic.org"]}, "no address"),
-        ({"reviewers": ["a"]}, "2 to 40"),
-        ({"reviewers": ["ada", "Ada"]}, "the same pseudonym"),
+        ({"reviewers": ["ada@clinic.org"]}, "a pseudonym is of small letters"),
+        ({"reviewers": ["a" * 41]}, "40 at most"),
+        ({"reviewers": ["ada", "ada"]}, "the same pseudonym"),
         ({"exclude": {row["rubric_version"] for row in drafts(2)}}, "no draft is left"),
         ({"instructions": instructions(1)}, "i1 is not among the instructions"),
     ],

@@ -16,7 +16,7 @@ help:
 	@echo "make demo   raw instructions to report on the embedded corpus (Gemma-3-270M, two cores, no network)"
 	@echo "make test   linters, type checker and every test"
 	@echo "make label-studio   Label Studio in an environment of its own; make test then drives a real one"
-	@echo "make vllm   vLLM's own environment in .venv-vllm, for promedical serve (3 GB); make test-vllm tests with it"
+	@echo "make vllm   vLLM's own environment in .venv-vllm, for promedical serve (3.4 GB); make test-vllm tests with it"
 	@echo "make ui     Dagster UI on 127.0.0.1:3000, with the history of your runs"
 	@echo "make docs   the warehouse's tables and columns, on 127.0.0.1:8080"
 	@echo "make bench-data   823,703 instructions from raw files to marts, with limits and peers (about half an hour)"

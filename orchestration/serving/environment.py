@@ -23,7 +23,7 @@ VARIABLE = "PROMEDICAL_VLLM"
 DEFAULT = ROOT / ".venv-vllm"
 # A copy of the pins, written when all of them are installed; empty while they are not.
 _MARKER = "promedical-pins.txt"
-# Unpacked 2.9 GB, and pip unpacks into a temporary folder of its own first what it then installs.
+# Installed 3.4 GB; the wheels lie in a temporary folder meanwhile.
 _NEEDED_BYTES = 5_000_000_000
 
 State = Literal["ready", "absent", "unfinished", "foreign"]
@@ -71,7 +71,7 @@ def ensure_environment(folder: Path, *, install: bool, pip_args: Sequence[str], 
         (folder / _MARKER).write_text("", encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"--env {folder} cannot be used: {error.strerror}; choose a folder that can be written") from error
-    say(f"installs vLLM into {folder}: about 3 GB, one and a half minutes where the package index is near")
+    say(f"installs vLLM into {folder}: 3.4 GB, one to two minutes where the package index is near")
     _pip_install(folder, pip_args, say)
     (folder / _MARKER).write_text(PINS.read_text(encoding="utf-8"), encoding="utf-8")
 

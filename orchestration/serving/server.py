@@ -24,7 +24,7 @@ from training.progress import format_seconds
 
 HOST = "127.0.0.1"
 GUARD = Path(__file__).parent / "guard.py"
-# Of a computer whose two cores have other work; measured on idle ones it takes 80 s.
+# Measured: 30 to 120 s on two cores, more where these have other work.
 _LOADING_AT_MOST = 900.0
 
 
@@ -144,7 +144,7 @@ def wait_until_ready(
             raise ServerFailed(f"vLLM does not answer after {format_seconds(now - start)}:\n{last_lines(log)}")
         if now - told >= every_seconds:
             told = now
-            say(f"vLLM loads {model}  elapsed {format_seconds(now - start)} (1:20 on two idle cores)")
+            say(f"vLLM loads {model}  elapsed {format_seconds(now - start)} (half a minute to two, on two cores)")
         time.sleep(0.5)
     return time.monotonic() - start
 

@@ -148,9 +148,12 @@ def test_an_interruption_leaves_no_process_and_frees_the_port(vllm: Serving) -> 
 
 def test_a_command_killed_while_vllm_loads_leaves_nothing_either(vllm_home: Path) -> None:  # noqa: F811
     serving = Serving(vllm_home, environment())
-    wait_for(lambda: "starts vLLM" in serving.said, 60, "vLLM is started")
-    group = serving.group
-    # The guard, the server, and the first of its workers.
-    wait_for(lambda: len(processes_of_group(group)) > 2 or serving.process.poll() is not None, 120, serving.said)
-    serving.end(signal.SIGKILL)
-    wait_for(lambda: not processes_of_group(group), 30, "everything ends")
+    try:
+        wait_for(lambda: "starts vLLM" in serving.said, 60, "vLLM is started")
+        group = serving.group
+        # The guard, the server, and the first of its workers.
+        wait_for(lambda: len(processes_of_group(group)) > 2 or serving.process.poll() is not None, 120, serving.said)
+        serving.end(signal.SIGKILL)
+        wait_for(lambda: not processes_of_group(group), 30, "everything ends")
+    finally:
+        serving.clean_up()

@@ -53,9 +53,7 @@ def start_vllm(vllm_home: Path) -> Iterator[Callable[[], Serving]]:
 
     yield running
     for serving in started:
-        # The guard ends the server.
-        serving.process.terminate()
-        serving.process.wait(timeout=60)
+        serving.clean_up()
 
 
 @pytest.fixture

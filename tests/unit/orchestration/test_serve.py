@@ -28,7 +28,7 @@ CHOICES = ServerChoices(port=8000, max_model_len=8192, concurrency=32, cache_gib
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts `promedical serve` on a model's folder; whatever still runs in the end is killed."""
+    """Starts `promedical serve` on a model's folder; whatever still runs in the end is ended."""
     started = []
     environment = make_environment(tmp_path / "env")
     (tmp_path / "home").mkdir()
@@ -39,8 +39,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
     yield begin
     for serving in started:
-        serving.process.kill()
-        serving.process.wait()
+        serving.clean_up()
 
 
 def test_a_running_server_is_declared_in_a_file_that_a_run_can_use(start: Start, tmp_path: Path) -> None:
@@ -106,7 +105,7 @@ def test_a_server_that_dies_later_is_an_error_too(start: Start, tmp_path: Path) 
 def test_a_project_folder_has_one_server(start: Start, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = make_model(tmp_path / "tiny")
     serving = start(model).wait_ready(30)
-    second = ["serve", "--home", str(serving.home), "--model", str(model), "--port", str(free_port())]
+    second = ["serve", "--home", str(serving.home), "--model", str(model), "--port", str(free_port()), "--no-install"]
     assert main(second) == 1
     assert capsys.readouterr().err.startswith(f"promedical: another server runs from {serving.home}; stop it")
     assert serving.config.exists()

@@ -1,1 +1,1 @@
-"""The assets of the chain, one folder per noun; only `definitions.py` in each imports dagster."""
+"""The assets of the chain, one folder per noun; only `definitions.py` and interfaces import dagster."""

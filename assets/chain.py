@@ -12,7 +12,8 @@ from assets.policy.steps import BASE_ROLLOUTS, POLICY, POLICY_BENCHMARK, POLICY_
 from assets.preferences.steps import SNAPSHOTS
 from assets.reports.data_card_steps import DATA_CARD
 from assets.reports.steps import REPORT
-from assets.responses.steps import BASE_RESPONSES, CANDIDATES, GENERATE_RESPONSES
+from assets.responses.sampling_steps import BASE_RESPONSES, GENERATE_RESPONSES
+from assets.responses.steps import CANDIDATES
 from assets.reward_model.steps import BASE_MODEL, PANEL, REWARD_MODEL, REWARD_MODEL_BENCHMARK
 from assets.rubrics.review_steps import REVIEWS
 from assets.rubrics.steps import DRAFT_RUBRICS, RUBRICS

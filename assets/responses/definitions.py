@@ -3,7 +3,8 @@
 import dagster as dg
 
 from assets.interfaces import step_assets
-from assets.responses.steps import BASE_RESPONSES, CANDIDATES, GENERATE_RESPONSES
+from assets.responses.sampling_steps import BASE_RESPONSES, GENERATE_RESPONSES
+from assets.responses.steps import CANDIDATES
 
 
 def assets() -> list[dg.AssetsDefinition]:

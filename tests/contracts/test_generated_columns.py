@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from assets.instructions.tables import SCHEMAS
-from assets.responses.steps import BASE_RESPONSES
+from assets.responses.sampling_steps import BASE_RESPONSES
 from training.generation.candidate_stage import FILE
 from training.generation.eligible import TABLES
 from training.generation.samples import SCHEMA

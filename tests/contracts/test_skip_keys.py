@@ -20,7 +20,7 @@ from training.stages import ROOT, STAGES
 
 # Modules that no result depends on, and why; what they import is not followed.
 APART = {
-    "assets/interfaces.py": "hands a step its inputs and takes its outputs; their content is in the key",
+    "assets/interfaces/__init__.py": "hands a step its inputs and takes its outputs; their content is in the key",
     "assets/steps.py": "describes steps; the descriptions' values are in the key",
     "assets/lock.py": "keeps runs apart",
     "assets/instructions/curation_config.py": "reads the user's file; the resolved config is in the key",

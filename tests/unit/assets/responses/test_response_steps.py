@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from assets.instructions.tables import SCHEMAS
-from assets.responses.steps import BASE_RESPONSES, GENERATE_RESPONSES
+from assets.responses.sampling_steps import BASE_RESPONSES, GENERATE_RESPONSES
 from assets.steps import Settings, StepRun
 from tests.fixtures.candidate_tables import raw_tables
 from tests.fixtures.fault_server import fault_server

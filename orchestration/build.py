@@ -21,7 +21,7 @@ from assets.reward_model.definitions import assets as reward_model_assets
 from assets.rubrics.definitions import assets as rubric_assets
 from assets.verdicts.definitions import assets as verdict_assets
 from assets.warehouse.definitions import warehouse_assets
-from orchestration.instance import HOME_VARIABLE, INBOX_VARIABLE
+from orchestration.instance import CHOICES_VARIABLE, HOME_VARIABLE, INBOX_VARIABLE
 from orchestration.jobs import core_job, round_jobs
 from orchestration.sensors import returned_files
 
@@ -46,7 +46,7 @@ def build_defs(**overrides: Any) -> dg.Definitions:
     # `promedical ui` sets the variables; they are read when a run or a sensor starts, not here.
     home = dg.EnvVar(HOME_VARIABLE)
     resources = {
-        "project": ProjectResource(home=home),
+        "project": ProjectResource(home=home, chosen=dg.EnvVar(CHOICES_VARIABLE)),
         "compute": Compute(),
         "inbox": Inbox(home=home, uri=dg.EnvVar(INBOX_VARIABLE)),
         **overrides,

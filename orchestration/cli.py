@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from orchestration import cli_calls, cli_rounds, cli_serve
 from training.config import PROFILES, ConfigError
 from training.stages import ROOT
+
+if TYPE_CHECKING:
+    from assets.steps import Settings
 
 DEFAULT_SOURCES = ("corpus",)
 
@@ -53,20 +58,22 @@ def _parser() -> argparse.ArgumentParser:
         "  promedical run --config mine.yaml",
     )
     _add_profile(run)
-    run.add_argument(
-        "--source",
-        action="append",
-        metavar="NAME[=URI]",
-        help=f"replaces the default list ({', '.join(DEFAULT_SOURCES)}); may be given several times",
-    )
+    _add_source(run)
     _add_config(run)
     run.add_argument("--select", nargs="+", metavar="NAME", help="only these steps, assets or groups")
     _add_home(run)
-    ui = commands.add_parser("ui", help="open the Dagster UI on the same history", epilog="example: promedical ui --port 3000")
+    ui = commands.add_parser(
+        "ui",
+        help="open the Dagster UI on the same history",
+        epilog="example: promedical ui --port 3000 --source kqa=data/kqa --config mine.yaml",
+    )
     ui.add_argument("--port", type=int, default=3000, help="(default: %(default)s)")
     ui.add_argument(
         "--inbox", metavar="URI", default="", help="where reviewers' files come back: a folder or s3://… (default: HOME/inbox)"
     )
+    _add_profile(ui)
+    _add_source(ui)
+    _add_config(ui)
     _add_home(ui)
     cli_rounds.add_parsers(commands, _add_project)
     _add_home(cli_calls.add_parser(commands))
@@ -82,6 +89,15 @@ def _add_project(parser: argparse.ArgumentParser) -> None:
 
 def _add_profile(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--profile", default="local", help=f"one of {', '.join(PROFILES)} (default: %(default)s)")
+
+
+def _add_source(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--source",
+        action="append",
+        metavar="NAME[=URI]",
+        help=f"replaces the default list ({', '.join(DEFAULT_SOURCES)}); may be given several times",
+    )
 
 
 def _add_config(parser: argparse.ArgumentParser) -> None:
@@ -100,47 +116,74 @@ def _add_home(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    # Dagster takes seconds to import: not for --help or a wrong option.
-    from assets.instructions.curation_config import curation_config
-    from assets.instructions.project_file import personal_data_config
-    from assets.instructions.sources.base import SourceError
-    from assets.instructions.sources.registry import resolve_sources
-    from assets.instructions.sources.specs import load_specs
-
-    declared = arguments.config.absolute() if arguments.config else None
     try:
-        if arguments.profile not in PROFILES:
-            raise ConfigError(f"unknown profile {arguments.profile!r}; allowed: {', '.join(PROFILES)}")
-        personal_data_config(declared)
-        curation_config(declared)
-        sources = tuple(arguments.source or load_specs(declared) or DEFAULT_SOURCES)
-        resolve_sources(list(sources), declared=declared)
-    except (ConfigError, SourceError) as error:
+        settings = _settings(arguments)
+    except (ConfigError, _source_error()) as error:
         return _refuse(error)
     from assets.chain import CHAIN, SelectionError, steps_named
     from assets.lock import ProjectBusy
-    from assets.steps import Settings
     from orchestration.run import RunFailed, run_chain, show_result
     from training.storage import StoreError
 
-    settings = Settings(profile=arguments.profile, sources=sources, home=arguments.home.absolute(), config=declared)
     try:
         steps = steps_named(arguments.select) if arguments.select else list(CHAIN)
         looked_at = run_chain(settings, steps)
         if not looked_at:
             print(f"nothing to do: all {len(steps)} steps are fresh")
         show_result(settings, steps)
-    except (ConfigError, SourceError, StoreError, ProjectBusy, RunFailed, SelectionError) as error:
+    except (ConfigError, _source_error(), StoreError, ProjectBusy, RunFailed, SelectionError) as error:
         return _refuse(error)
     return 0
 
 
-def _ui(arguments: argparse.Namespace) -> int:
-    from orchestration.instance import HOME_VARIABLE, INBOX_VARIABLE, prepare_dagster_home
+def _source_error() -> type[Exception]:
+    # Dagster takes seconds to import: nothing of it for --help or a wrong option.
+    from assets.instructions.sources.base import SourceError
 
+    return SourceError
+
+
+def _settings(arguments: argparse.Namespace) -> Settings:
+    """The choices, with each section checked that can be without running anything.
+
+    Raises:
+        ConfigError, SourceError: a wrong profile, source or key.
+    """
+    from assets.endpoints.project import calls_config
+    from assets.instructions.curation_config import curation_config
+    from assets.instructions.project_file import personal_data_config
+    from assets.instructions.sources.registry import resolve_sources
+    from assets.instructions.sources.specs import load_specs
+    from assets.steps import Settings
+
+    declared = arguments.config.absolute() if arguments.config else None
+    if arguments.profile not in PROFILES:
+        raise ConfigError(f"unknown profile {arguments.profile!r}; allowed: {', '.join(PROFILES)}")
+    personal_data_config(declared)
+    curation_config(declared)
+    calls_config(declared)
+    sources = tuple(arguments.source or load_specs(declared) or DEFAULT_SOURCES)
+    resolve_sources(list(sources), declared=declared)
+    return Settings(profile=arguments.profile, sources=sources, home=arguments.home.absolute(), config=declared)
+
+
+def _ui(arguments: argparse.Namespace) -> int:
+    from orchestration.instance import CHOICES_VARIABLE, HOME_VARIABLE, INBOX_VARIABLE, prepare_dagster_home
+
+    try:
+        settings = _settings(arguments)
+    except (ConfigError, _source_error()) as error:
+        return _refuse(error)
     prepare_dagster_home(arguments.home)
-    os.environ[HOME_VARIABLE] = str(arguments.home.absolute())
+    os.environ[HOME_VARIABLE] = str(settings.home)
     os.environ[INBOX_VARIABLE] = arguments.inbox
+    os.environ[CHOICES_VARIABLE] = json.dumps(
+        {
+            "profile": settings.profile,
+            "sources": settings.sources,
+            "config": str(settings.config) if settings.config else None,
+        }
+    )
     print(f"Dagster UI: http://127.0.0.1:{arguments.port}  (stop with Ctrl-C)", flush=True)
     dagster = str(Path(sys.executable).parent / "dagster")
     os.chdir(ROOT)

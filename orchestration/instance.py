@@ -14,6 +14,8 @@ import dagster as dg
 
 # Names the project folder to the runs that the UI starts.
 HOME_VARIABLE = "PROMEDICAL_HOME"
+# Profile, sources and file of the runs that the UI starts, as JSON.
+CHOICES_VARIABLE = "PROMEDICAL_CHOICES"
 # Names the folder or prefix where reviewers' files come back.
 INBOX_VARIABLE = "PROMEDICAL_INBOX"
 _DAGSTER_YAML = """\

@@ -5,6 +5,7 @@ What belongs here: driving Dagster's jobs for one round. Options are `cli_rounds
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,10 +13,11 @@ from typing import Any
 import dagster as dg
 import pyarrow.parquet as pq
 
-from assets.interfaces import PARTITIONS_OF, ProjectResource, current_ref
+from assets.interfaces import PARTITIONS_OF, ProjectResource, current_making, current_ref
 from assets.lock import only_run
 from assets.reviewing.forms import FormError
 from assets.reviewing.returned import ADJUDICATION, REVIEW, Belongs, belongs_to, local_copy
+from assets.rubrics.steps import RUBRICS
 from assets.steps import Settings
 from orchestration.instance import open_instance
 from orchestration.run import RunFailed, why
@@ -55,6 +57,8 @@ def import_files(settings: Settings, *, kind: str, files: Sequence[str], replace
                 f"{uri}: is a form of {belongs.kind}; take it in with: promedical {_COMMAND_OF[belongs.kind]} import"
             )
         rounds.setdefault(belongs.round, []).append(uri)
+    if kind == REVIEW:
+        _same_choices(settings)
     asset = RETURN_OF[kind]
     return {
         name: _run(
@@ -66,6 +70,19 @@ def import_files(settings: Settings, *, kind: str, files: Sequence[str], replace
         )
         for name, found in rounds.items()
     }
+
+
+def _same_choices(settings: Settings) -> None:
+    """Taking a review in says anew which rubrics count: under the choices of the run that said so before.
+
+    Raises:
+        ConfigError: the choices are others.
+    """
+    with open_instance(settings.home) as instance:
+        before = current_making(instance, Store(settings.store_root), "raw_criteria")
+    if before is not None and before.config != RUBRICS.config(settings):
+        told = ", ".join(f"{key}: {json.dumps(value)}" for key, value in before.config.items())
+        raise ConfigError(f"the rubrics stand under {told}; give the same --profile and --config as promedical run had")
 
 
 def round_of_file(uri: str) -> Belongs:

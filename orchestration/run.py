@@ -13,6 +13,7 @@ import dagster as dg
 from dagster_shared.error import SerializableErrorInfo
 
 from assets.chain import CHAIN, before, with_what_is_missing
+from assets.instructions.sources.base import SourceError
 from assets.interfaces import ProjectResource, current_making, current_ref
 from assets.lock import only_run
 from assets.reports.model_counts import NOTHING, chain_counts
@@ -22,6 +23,7 @@ from assets.warehouse.steps import WAREHOUSE
 from orchestration.instance import open_instance
 from orchestration.plan import PlannedStep, plan_run
 from orchestration.terminal import RunDisplay, StepTimes
+from training.config import ConfigError
 from training.stages import ROOT
 from training.storage import Store
 
@@ -48,7 +50,7 @@ def run_chain(settings: Settings, steps: Sequence[Step] = CHAIN) -> int:
             return step.used_inputs(step.config(settings)).values()
 
         steps = with_what_is_missing(steps, made=lambda asset: current_ref(instance, asset) is not None, inputs=inputs)
-        _say_what_is_old(plan_run(settings, store, instance, before(steps, inputs=inputs)))
+        _say_what_is_old(settings, store, instance, steps)
         planned = plan_run(settings, store, instance, steps)
         todo = [item.step for item in planned if item.state != "fresh"]
         if todo:
@@ -86,9 +88,14 @@ def show_result(settings: Settings, steps: Sequence[Step]) -> None:
     print(f"open the Dagster UI on this history with: {f'promedical ui --home {settings.home}' if elsewhere else 'make ui'}")
 
 
-def _say_what_is_old(planned: Sequence[PlannedStep]) -> None:
+def _say_what_is_old(settings: Settings, store: Store, instance: dg.DagsterInstance, steps: Sequence[Step]) -> None:
     """A selection takes what is before it as it is; whoever changed a source or a key wants to know."""
-    old = [item.step.name for item in planned if item.state != "fresh"]
+    try:
+        earlier = before(steps, inputs=lambda step: step.used_inputs(step.config(settings)).values())
+        old = [item.step.name for item in plan_run(settings, store, instance, earlier) if item.state != "fresh"]
+    except (ConfigError, SourceError):
+        # What is not run need not be configured; whether it is old cannot be told then.
+        return
     if old:
         print(
             f"promedical: taken as they are, though sources, config or code have changed since: {', '.join(old)};"

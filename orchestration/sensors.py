@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import dagster as dg
 import fsspec
 
-from assets.interfaces import PARTITIONS_OF
+from assets.interfaces import PARTITIONS_OF, WAIT_TAG
 from assets.reviewing.forms import FormError
 from assets.reviewing.interfaces import Inbox
 from assets.reviewing.returned import SUFFIXES
@@ -19,6 +19,8 @@ from orchestration.jobs import round_jobs
 from orchestration.rounds import EXPORT_OF, JOB_OF, RETURN_OF, round_of_file
 
 _SECONDS = 30
+# A chain that is running may take hours; files of one round are taken in one after the other.
+_WAIT_SECONDS = 24 * 3600
 
 
 @dg.sensor(
@@ -32,9 +34,11 @@ def returned_files(context: dg.SensorEvaluationContext, inbox: Inbox) -> dg.Sens
     """One run for each new or changed file that belongs to a round of this project folder; others are named in the log."""
     seen: dict[str, str] = json.loads(context.cursor) if context.cursor else {}
     found = dict(files_in(inbox.place))
+    # What could not be read or belongs to no round that is out is looked at again: either may change without the file.
+    handled = {uri: version for uri, version in found.items() if seen.get(uri) == version}
     requests = []
     for uri, version in sorted(found.items()):
-        if seen.get(uri) == version:
+        if uri in handled:
             continue
         try:
             kind, name = round_of_file(uri)
@@ -44,16 +48,18 @@ def returned_files(context: dg.SensorEvaluationContext, inbox: Inbox) -> dg.Sens
         if name not in context.instance.get_dynamic_partitions(PARTITIONS_OF[EXPORT_OF[kind]].name or ""):
             context.log.warning(f"{uri}: round {name} never went out from this project folder")
             continue
+        handled[uri] = version
         requests.append(
             dg.RunRequest(
                 run_key=f"{uri}@{version}",
                 job_name=f"import_{JOB_OF[kind]}",
                 partition_key=name,
                 run_config={"ops": {RETURN_OF[kind]: {"config": {"files": [uri], "replace": False}}}},
+                tags={WAIT_TAG: str(_WAIT_SECONDS)},
             )
         )
     # Only what is still there is remembered, or the cursor would grow for ever.
-    return dg.SensorResult(run_requests=requests, cursor=json.dumps(found, sort_keys=True))
+    return dg.SensorResult(run_requests=requests, cursor=json.dumps(handled, sort_keys=True))
 
 
 def files_in(inbox: str) -> Iterator[tuple[str, str]]:

@@ -9,7 +9,7 @@ from assets.interfaces.errors import CLEAR_ERRORS, clear_failures
 from assets.interfaces.materializing import STEP_LOG, announce, step_assets
 from assets.interfaces.metadata import ui_metadata
 from assets.interfaces.partitions import ADJUDICATION_ROUNDS, PARTITIONS_OF, REVIEW_ROUNDS, SOURCES
-from assets.interfaces.project import ProjectResource
+from assets.interfaces.project import WAIT_TAG, ProjectResource
 from assets.interfaces.standing import current_making, current_ref, gathered_refs, input_refs
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "CLEAR_ERRORS",
     "Compute",
     "PARTITIONS_OF",
+    "WAIT_TAG",
     "ProjectResource",
     "REVIEW_ROUNDS",
     "SOURCES",

@@ -6,7 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from assets.lock import only_run
+import pytest
+
+from assets.lock import ProjectBusy, only_run
 from training.stages import ROOT
 
 TRY = """
@@ -18,6 +20,15 @@ try:
         print("got it")
 except ProjectBusy as error:
     print(error)
+"""
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from assets.lock import ProjectBusy, only_run
+with only_run(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(2)
 """
 
 
@@ -33,3 +44,14 @@ def test_another_process_is_told_and_waits_for_its_turn(tmp_path: Path) -> None:
             pass
         assert another_process(tmp_path) == f"another run is working in {tmp_path}; wait for it, or choose another --home"
     assert another_process(tmp_path) == "got it"
+
+
+def test_who_waits_gets_its_turn(tmp_path: Path) -> None:
+    held = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True
+    )
+    assert held.stdout is not None and held.stdout.readline() == "held\n"
+    with pytest.raises(ProjectBusy), only_run(tmp_path, wait_seconds=0.2):
+        pass
+    with only_run(tmp_path, wait_seconds=30):
+        assert held.wait(timeout=10) == 0

@@ -27,9 +27,8 @@ from dagster._core.loader import LoadingContextForTest
 
 from assets.chain import steps_named
 from assets.interfaces import ProjectResource, current_ref
-from assets.reviewing.forms import FormError
+from assets.reviewing.forms import ADJUDICATION, REVIEW, FormError
 from assets.reviewing.interfaces import Inbox
-from assets.reviewing.returned import ADJUDICATION, REVIEW
 from assets.steps import Settings
 from orchestration.build import build_defs
 from orchestration.instance import open_instance

@@ -156,7 +156,7 @@ REVIEWS = Step(
     descriptions={
         "reviewed_criteria": "The rubrics that physicians accepted or edited, of every instruction the latest.",
         "review_decisions": "What every reviewed draft was decided to be, by whom (a pseudonym) and when.",
-        "review_changes": "Every criterion that a review kept, edited, added, removed or rejected, and reviewed drafts as they came.",
+        "review_changes": "All that reviews kept, edited, added, removed or rejected, and the reviewed drafts as they came.",
         "exemplar_pool": "Reviewed and published rubrics that drafters may be shown; none of a held-out split.",
         "review_rates": "Per round: drafts accepted as they stood among those decided, with a 95 % interval.",
     },

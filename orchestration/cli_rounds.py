@@ -66,7 +66,7 @@ def run_rounds(arguments: argparse.Namespace, settings: Settings) -> None:
     Raises:
         RunFailed, FormError, ConfigError, ProjectBusy: see `orchestration.rounds`.
     """
-    from assets.reviewing.returned import ADJUDICATION, REVIEW
+    from assets.reviewing.forms import ADJUDICATION, REVIEW
     from orchestration.rounds import export_round, import_files, rates_table, review_rates
 
     kind = REVIEW if arguments.command == "review" else ADJUDICATION
@@ -86,6 +86,8 @@ def run_rounds(arguments: argparse.Namespace, settings: Settings) -> None:
         )
         print("tasks (.json) with its labelling config (.xml). Take either back with:")
         print(f"  promedical {arguments.command} import FILE …")
+        if told["kept"]:
+            print(f"{told['kept']} files are there already and differ: kept (move them away to have them as they were sent)")
     elif arguments.action == "import":
         for name, told in import_files(settings, kind=kind, files=arguments.files, replace=arguments.replace).items():
             known = {key: value for key, value in told.items() if key in _SHOWN}

@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 
 from assets.interfaces import PARTITIONS_OF, ProjectResource, current_making, current_ref
 from assets.lock import only_run
-from assets.reviewing.forms import FormError
-from assets.reviewing.returned import ADJUDICATION, REVIEW, Belongs, belongs_to, local_copy
+from assets.reviewing.forms import ADJUDICATION, REVIEW, FormError
+from assets.reviewing.returned import Belongs, belongs_to, local_copy
 from assets.rubrics.steps import RUBRICS
 from assets.steps import Settings
 from orchestration.instance import open_instance

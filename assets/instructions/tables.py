@@ -104,14 +104,14 @@ class TableError(ValueError):
 
 
 def sorted_rows(table: str, rows: Sequence[Row]) -> list[Row]:
-    """The rows in the table's order.
+    """The rows in the table's order, without a value last, as Arrow sorts.
 
     Raises:
         TableError: unknown table.
     """
     if table not in SCHEMAS:
         raise TableError(f"unknown table {table!r}; allowed: {', '.join(sorted(SCHEMAS))}")
-    return sorted(rows, key=lambda row: tuple(row[column] for column in SORT_KEYS[table]))
+    return sorted(rows, key=lambda row: tuple((row[column] is None, row[column]) for column in SORT_KEYS[table]))
 
 
 def to_arrow(table: str, rows: Sequence[Row]) -> pa.Table:

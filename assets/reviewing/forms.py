@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+# What a form says that it is for.
+REVIEW, ADJUDICATION = "rubric review", "adjudication"
 # Of every workbook: its first sheet, and the first row of the others that is asked about.
 ABOUT = "About"
 FIRST_ROW = 3
@@ -114,10 +116,11 @@ def utc(text: str) -> str | None:
     """
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return moment.astimezone(UTC).isoformat(timespec="seconds")
+    # The latter where UTC would be out of the years that there are.
+    except (ValueError, OverflowError):
         return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return moment.astimezone(UTC).isoformat(timespec="seconds")
 
 
 def shown(text: str) -> str:

@@ -15,6 +15,8 @@ from typing import Any
 from assets.reviewing.forms import FormError, Problem, shown, utc
 
 MAX_BYTES = 256 << 20
+# Of a whole number; Label Studio's own have fewer than 20.
+MAX_DIGITS = 40
 
 
 class LabelStudioError(FormError):
@@ -31,7 +33,6 @@ class LabelledTask:
         cells: what was shown and what was filled in, by column name; absent is ''.
         items: the same for each item of each group.
         answered: whether there is one finished annotation.
-        annotator: Label Studio's number of who made it, never a name or address.
         at: when, in UTC; None if it does not say.
     """
 
@@ -40,7 +41,6 @@ class LabelledTask:
     cells: dict[str, str]
     items: Mapping[str, list[dict[str, str]]]
     answered: bool
-    annotator: str
     at: str | None
 
 
@@ -65,14 +65,23 @@ def read_labelled(path: Path, groups: Sequence[str] = ()) -> LabelledTasks:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise LabelStudioError(f"{path.name}: larger than any export of ours ({MAX_BYTES >> 20} MB)")
-        exported = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise LabelStudioError(f"{path.name}: is no JSON ({' '.join(str(error).split())[:120]})") from error
+        exported = json.loads(path.read_text(encoding="utf-8-sig"), parse_int=_whole_number)
+    except LabelStudioError:
+        raise
+    except (OSError, ValueError, RecursionError) as error:
+        raise LabelStudioError(f"{path.name}: is no JSON that can be read ({' '.join(str(error).split())[:120]})") from error
     if not isinstance(exported, list) or not all(_is_task(item) for item in exported):
         raise LabelStudioError(f"{path.name}: is no Label Studio export in the format JSON (not JSON-MIN, CSV or TSV)")
     problems: list[Problem] = []
     tasks = [_read_task(item, groups, problems) for item in exported]
     return LabelledTasks(tasks=tasks, problems=tuple(problems))
+
+
+def _whole_number(digits: str) -> int:
+    """A number that text and shares can be made of, which Python refuses for very long ones."""
+    if len(digits) > MAX_DIGITS:
+        raise ValueError(f"holds a number of {len(digits)} digits")
+    return int(digits)
 
 
 def _is_task(item: Any) -> bool:
@@ -97,16 +106,13 @@ def _read_task(item: Mapping[str, Any], groups: Sequence[str], problems: list[Pr
     else:
         problems.append(Problem(where, "was skipped" if item["annotations"] else "is not annotated"))
     one = finished[0] if len(finished) == 1 else {}
-    by = one.get("completed_by")
-    # Newer versions say the number alone, older ones a record with names and addresses, which are left where they are.
-    by = by.get("id") if isinstance(by, dict) else by
+    # Who annotated is left where it is: some versions say it with names and addresses.
     return LabelledTask(
         where=where,
         facts=_texts(meta) if isinstance(meta, dict) else {},
         cells=cells,
         items=items,
         answered=len(finished) == 1,
-        annotator=str(by) if isinstance(by, int) else "",
         at=utc(str(one.get("updated_at") or one.get("created_at") or "")),
     )
 

@@ -13,12 +13,10 @@ from typing import NamedTuple
 
 import fsspec
 
-from assets.reviewing.forms import FormError
+from assets.reviewing.forms import ADJUDICATION, REVIEW, FormError
 from assets.reviewing.label_studio_reader import read_labelled
 from assets.reviewing.workbook_reader import read_workbook
 
-# What a form says of itself.
-REVIEW, ADJUDICATION = "rubric review", "adjudication"
 SUFFIXES = (".xlsx", ".json")
 _LARGEST = 64 << 20
 
@@ -68,6 +66,8 @@ def local_copy(uri: str) -> Iterator[Path]:
                 raise FormError(f"{name}: larger than any form of ours ({_LARGEST >> 20} MB)")
             copy = Path(folder) / name
             filesystem.get_file(path, str(copy))
+        except FormError:
+            raise
         except (OSError, ValueError, ImportError) as error:
             raise FormError(f"{name}: cannot be read: {' '.join(str(error).split())[:200]}") from error
         yield copy

@@ -15,10 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from assets.reviewing.forms import ABOUT, EPOCH_YEAR, FIRST_ROW, Column, Formula, Problem, Sheet, Value, shown
-from assets.reviewing.workbook_reader import SheetRow, Workbook, WorkbookError, read_workbook
-
-__all__ = ["Column", "Formula", "Problem", "Sheet", "SheetRow", "Workbook", "WorkbookError", "read_workbook", "write_workbook"]
+from assets.reviewing.forms import ABOUT, EPOCH_YEAR, FIRST_ROW, Formula, Sheet, Value, shown
 
 # Excel would take what begins so for a formula, once the cell is edited.
 _FORMULA_LIKE = ("=", "+", "-", "@", "\t")

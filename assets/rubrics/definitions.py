@@ -55,7 +55,7 @@ class ReviewExportConfig(dg.Config):
 def review_exports(
     context: dg.AssetExecutionContext, config: ReviewExportConfig, project: ProjectResource
 ) -> dg.MaterializeResult[Any]:
-    """Draws a round and writes its forms; a round that is out already is not drawn anew, its forms alone are written again."""
+    """Draws a round and writes its forms; of a round that is out already only forms that are gone are written."""
     store = project.store()
     folder = Path(config.folder or project.settings().home / "rounds" / context.partition_key)
     with clear_failures():
@@ -79,12 +79,11 @@ def review_exports(
                 exclude={row["rubric_version"] for row in decisions},
                 reviewers=config.reviewers,
             )
-        folder.mkdir(parents=True, exist_ok=True)
-        files = write_forms(drawn, folder)
+        forms = write_forms(drawn, folder)
 
         def write(output: Path) -> Metadata:
             write_export(drawn, output)
-            return {"summary": drawn.summary(), "folder": str(folder), "files": len(files)}
+            return {"summary": drawn.summary(), "folder": str(folder), "files": len(forms.files), "kept": len(forms.kept)}
 
         return publish_partition(
             context,

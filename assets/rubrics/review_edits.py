@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from assets.reviewing.forms import Problem, same_text
+from assets.rubrics.current import DRAFTED
 from assets.rubrics.review_filled import Answer, FilledDraft
 from assets.rubrics.review_forms import CHANGES, DECISIONS
+from assets.rubrics.review_round import Draft
 from assets.rubrics.review_rules import Wanted, rule_faults
 from assets.rubrics.review_weights import parse_weight
 from assets.rubrics.statements import versioned
@@ -24,7 +26,11 @@ _ADDRESS = re.compile(r"[^\s@]+@[^\s@]+\.\w+")
 
 @dataclass(frozen=True, kw_only=True)
 class Decided:
-    """A decided draft: a row of `review_decisions`, rows of `reviewed_criteria` and of `criterion_versions`."""
+    """A decided draft: a row of `review_decisions`, rows of `reviewed_criteria` and of `criterion_versions`.
+
+    The draft itself is among the changes, as `drafted`: what has been reviewed is drafted no more, and a change would replace
+    what nobody can look up.
+    """
 
     where: str
     decision: dict[str, Any]
@@ -162,7 +168,7 @@ def _edited(filled: FilledDraft, wanted: list[Wanted], round_name: str, received
         where=filled.where,
         decision=_decision(filled, "edited", round_name, received_at),
         criteria=tuple(criteria),
-        changes=tuple(changes),
+        changes=(*_drafted(draft), *changes),
     )
 
 
@@ -177,8 +183,23 @@ def _as_it_stands(filled: FilledDraft, decision: str, round_name: str, received_
         where=filled.where,
         decision=_decision(filled, decision, round_name, received_at),
         criteria=tuple(rows) if decision == "accepted" else (),
-        changes=tuple(_change(filled, row, change, None, round_name, received_at) for row in rows),
+        changes=(*_drafted(draft), *(_change(filled, row, change, None, round_name, received_at) for row in rows)),
     )
+
+
+def _drafted(draft: Draft) -> Iterator[dict[str, Any]]:
+    """The draft as it came, of no round and nobody's, as the history tells of drafts that nobody has reviewed."""
+    for key, tier, text, weight in draft.criteria:
+        yield {
+            "criterion_id": key,
+            "instruction_id": draft.instruction_id,
+            "rubric_version": draft.rubric_version,
+            "tier": tier,
+            "text": text,
+            "weight": weight,
+            "change": DRAFTED,
+            **dict.fromkeys(("replaces", "round", "reviewer", "changed_at")),
+        }
 
 
 def _criterion(

@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from assets.reviewing.forms import NAME, Problem, same_text, shown
+from assets.reviewing.forms import REVIEW, Problem, same_text, shown
 from assets.reviewing.label_studio_reader import LabelledTask, read_labelled
-from assets.reviewing.workbook import SheetRow, read_workbook
-from assets.rubrics.review_forms import GROUPS, QUESTION, SHEET, SPARE, criterion_line, form_facts, percent
+from assets.reviewing.workbook_reader import SheetRow, read_workbook
+from assets.rubrics.review_forms import GROUPS, QUESTION, SHEET, SPARE, criterion_line, percent
 from assets.rubrics.review_round import Draft, Drawn
 from assets.rubrics.review_weights import parse_weight
 
@@ -68,19 +68,14 @@ class Filled:
     problems: Sequence[Problem]
 
 
-def read_filled(path: Path, drawn: Drawn, *, annotators: Mapping[str, str]) -> Filled:
-    """Reads a returned .xlsx or .json and matches it to what was drawn.
-
-    Args:
-        path: the file.
-        drawn: the round.
-        annotators: Label Studio's numbers of people → pseudonyms; without any, the tasks' own reviewer did them.
+def read_filled(path: Path, drawn: Drawn) -> Filled:
+    """Reads a returned .xlsx or .json and matches it to what was drawn; whose form it is decided it, whoever clicked.
 
     Raises:
         FormError: the file cannot be read at all.
     """
     if path.suffix.lower() == ".json":
-        return _from_tasks(path, drawn, annotators)
+        return _from_tasks(path, drawn)
     return _from_workbook(path, drawn)
 
 
@@ -128,17 +123,17 @@ def _from_workbook(path: Path, drawn: Drawn) -> Filled:
     return Filled(drafts=filled, problems=problems)
 
 
-def _from_tasks(path: Path, drawn: Drawn, annotators: Mapping[str, str]) -> Filled:
+def _from_tasks(path: Path, drawn: Drawn) -> Filled:
     labelled = read_labelled(path, GROUPS)
     problems = list(labelled.problems)
     by_version = {draft.rubric_version: draft for draft in drawn.drafts}
     seen: dict[str, str] = {}
     filled = []
     for task in labelled.tasks:
-        version, share = task.facts.get("draft", ""), task.facts.get("reviewer", "")
-        foreign = _other_round(task.facts, drawn, share)
-        if foreign or version not in by_version or by_version[version].reviewer != share:
-            problems.append(Problem(task.where, foreign or f"is of no draft of {share} in this round"))
+        version, reviewer = task.facts.get("draft", ""), task.facts.get("reviewer", "")
+        foreign = _other_round(task.facts, drawn, reviewer)
+        if foreign or version not in by_version or by_version[version].reviewer != reviewer:
+            problems.append(Problem(task.where, foreign or f"is of no draft of {reviewer} in this round"))
             continue
         if version in seen:
             problems.append(Problem(task.where, f"is of the same draft as {seen[version]}"))
@@ -147,9 +142,6 @@ def _from_tasks(path: Path, drawn: Drawn, annotators: Mapping[str, str]) -> Fill
         if not task.answered:
             continue
         draft = by_version[version]
-        reviewer = annotators.get(task.annotator, "") if annotators else share
-        if not NAME.fullmatch(reviewer):
-            problems.append(Problem(task.where, f"nobody is named for annotator {task.annotator or '?'} of Label Studio"))
         problems += _task_changed(draft, task)
         criteria, added = (task.items[group] for group in GROUPS)
         if len(criteria) != len(draft.criteria) or len(added) != SPARE:
@@ -179,7 +171,7 @@ def _from_tasks(path: Path, drawn: Drawn, annotators: Mapping[str, str]) -> Fill
 
 def _other_round(facts: Mapping[str, str], drawn: Drawn, reviewer: str) -> str | None:
     """Why a form is none of this round's; None if it is."""
-    if facts.get("kind") != form_facts(drawn, reviewer)["kind"]:
+    if facts.get("kind") != REVIEW:
         return "is no form of a review round"
     if facts.get("round") != drawn.round:
         return f"belongs to round {facts.get('round')!r}, not {drawn.round!r}"

@@ -9,12 +9,14 @@ besides that something was edited.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from assets.reviewing.forms import Column, Formula, Sheet, Value
+from assets.reviewing.forms import REVIEW, Column, Formula, Sheet, Value
 from assets.reviewing.label_studio import Group, labelling_config, task, write_tasks
+from assets.reviewing.outbox import Placed, place
 from assets.reviewing.workbook import write_workbook
 from assets.rubrics.review_round import Draft, Drawn
 from training.records import TIERS
@@ -76,27 +78,29 @@ _GROUPS = (
 GROUPS = tuple(group.name for group in _GROUPS)
 
 
-def write_forms(drawn: Drawn, folder: Path) -> list[Path]:
+def write_forms(drawn: Drawn, folder: Path) -> Placed:
     """Writes each reviewer's files, `review-<round>-<reviewer>` as .xlsx, .json (tasks) and .xml (labelling config).
 
-    Returns:
-        The files.
+    Args:
+        drawn: the round.
+        folder: where to; made if need be. A file that is there and differs is kept.
     """
-    written = []
-    for reviewer in drawn.reviewers:
-        facts = form_facts(drawn, reviewer)
-        stem = folder / f"review-{drawn.round}-{reviewer}"
-        paths = [stem.with_name(f"{stem.name}{suffix}") for suffix in (".xlsx", ".json", ".xml")]
-        write_workbook(paths[0], [_sheet(drawn.share(reviewer))], about=ABOUT, facts=facts)
-        write_tasks(paths[1], [_task(draft, facts) for draft in drawn.share(reviewer)])
-        paths[2].write_text(labelling_config(columns=_TASK_COLUMNS, groups=_GROUPS), encoding="utf-8")
-        written += paths
-    return written
+    made: list[Path] = []
+    with tempfile.TemporaryDirectory() as temporary:
+        for reviewer in drawn.reviewers:
+            facts = _facts(drawn, reviewer)
+            stem = f"review-{drawn.round}-{reviewer}"
+            book, tasks, labelling = (Path(temporary) / f"{stem}{suffix}" for suffix in (".xlsx", ".json", ".xml"))
+            write_workbook(book, [_sheet(drawn.share(reviewer))], about=ABOUT, facts=facts)
+            write_tasks(tasks, [_task(draft, facts) for draft in drawn.share(reviewer)])
+            labelling.write_text(labelling_config(columns=_TASK_COLUMNS, groups=_GROUPS), encoding="utf-8")
+            made += [book, tasks, labelling]
+        return place(made, folder)
 
 
-def form_facts(drawn: Drawn, reviewer: str) -> dict[str, str]:
+def _facts(drawn: Drawn, reviewer: str) -> dict[str, str]:
     """What a reviewer's files say they are for."""
-    return {"kind": "rubric review", "round": drawn.round, "digest": drawn.digest, "reviewer": reviewer}
+    return {"kind": REVIEW, "round": drawn.round, "digest": drawn.digest, "reviewer": reviewer}
 
 
 def percent(weight: float | None) -> str:

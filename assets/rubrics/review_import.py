@@ -36,22 +36,19 @@ class Returned:
     decided: Sequence[Decided]
 
 
-def read_returned(
-    path: Path, drawn: Drawn, *, received_at: str, annotators: Mapping[str, str] | None = None
-) -> Returned | list[Problem]:
+def read_returned(path: Path, drawn: Drawn, *, received_at: str) -> Returned | list[Problem]:
     """Reads a returned file (.xlsx, or a Label Studio export as .json); with any problem nothing of it counts.
 
     Args:
         path: the file.
         drawn: what was drawn.
         received_at: in UTC, stands in for a time that the file does not give.
-        annotators: Label Studio's numbers of people → pseudonyms; without any, each task's own reviewer decided it.
 
     Returns:
         What was decided, or every problem with its place.
     """
     try:
-        filled = read_filled(path, drawn, annotators=annotators or {})
+        filled = read_filled(path, drawn)
     except FormError as error:
         return [Problem(path.name, str(error).removeprefix(f"{path.name}: "))]
     problems = list(filled.problems)

@@ -61,6 +61,14 @@ def current_criteria(rounds: Sequence[RoundTables]) -> list[Row]:
     return [row for rows in latest.values() for row in rows]
 
 
+def history(rounds: Sequence[RoundTables]) -> list[Row]:
+    """Rows of `review_changes`: all that the rounds changed, and each reviewed draft once, also if it went out in several."""
+    rows = [row for tables in rounds for row in tables.criterion_versions]
+    # A draft as it came is of no round.
+    drafted = {(row["rubric_version"], row["criterion_id"]): row for row in rows if row["round"] is None}
+    return [*drafted.values(), *(row for row in rows if row["round"] is not None)]
+
+
 def exemplars(
     published: Sequence[Row], reviewed: Sequence[Row], texts: Mapping[str, str], usable: Collection[str]
 ) -> list[Row]:
@@ -108,7 +116,7 @@ def _reviews(run: StepRun) -> dict[str, Metadata]:
     tables: dict[str, Sequence[Row]] = {
         "reviewed_criteria": reviewed,
         "review_decisions": [row for tables in rounds for row in tables.review_decisions],
-        "review_changes": [row for tables in rounds for row in tables.criterion_versions],
+        "review_changes": history(rounds),
         "exemplar_pool": exemplars(_rows(run, "published_criteria"), reviewed, texts, usable),
         "review_rates": [pass_rate(tables) for tables in rounds],
     }
@@ -148,7 +156,7 @@ REVIEWS = Step(
     descriptions={
         "reviewed_criteria": "The rubrics that physicians accepted or edited, of every instruction the latest.",
         "review_decisions": "What every reviewed draft was decided to be, by whom (a pseudonym) and when.",
-        "review_changes": "Every criterion that a review kept, edited, added, removed or rejected.",
+        "review_changes": "All that reviews kept, edited, added, removed or rejected, and the reviewed drafts as they came.",
         "exemplar_pool": "Reviewed and published rubrics that drafters may be shown; none of a held-out split.",
         "review_rates": "Per round: drafts accepted as they stood among those decided, with a 95 % interval.",
     },

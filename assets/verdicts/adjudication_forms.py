@@ -7,22 +7,21 @@ means a project of their own, or they would see each other's answers.
 from __future__ import annotations
 
 import json
-import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from assets.reviewing.forms import Column, Sheet
+from assets.reviewing.forms import ADJUDICATION, Column, Sheet
 from assets.reviewing.label_studio import Group, labelling_config, task, write_tasks
+from assets.reviewing.outbox import Placed, place
 from assets.reviewing.workbook import write_workbook
 from assets.verdicts.adjudication_blind import Form, Item, Leak, check_blind, check_label, check_workbook, rows_of
 from assets.verdicts.adjudication_export import Export, Share
 from assets.verdicts.adjudication_names import ModelNames
 from training.records import Verdict
 
-KIND = "adjudication"
 SHEET = "Items"
 # In tasks: the list of an answer's criteria.
 GROUP = "criteria"
@@ -50,15 +49,14 @@ class BlindingError(RuntimeError):
     """A form would tell its reviewer something; one line with the first leak and how many there are."""
 
 
-def write_forms(export: Export, folder: Path, *, part: int | None = None) -> list[Path]:
-    """Writes every reviewer's files of a part, `adjudication-<round>-<reviewer>` as .xlsx, .json (tasks) and .xml (config).
+def write_forms(export: Export, folder: Path) -> Placed:
+    """Writes each reviewer's files of the last part, `adjudication-<round>-<reviewer>` as .xlsx, .json (tasks), .xml (config).
 
     All of them are checked first; if one would tell anything, none is written.
 
     Args:
         export: the round.
-        folder: where to; made if need be. Files of the same names are replaced.
-        part: 1 for the two first reviewers, 2 and more for thirds; by default the last.
+        folder: where to; made if need be. A file that is there and differs is kept.
 
     Raises:
         BlindingError: one of them would tell its reviewer something.
@@ -67,7 +65,7 @@ def write_forms(export: Export, folder: Path, *, part: int | None = None) -> lis
     made = []
     with tempfile.TemporaryDirectory() as temporary:
         for share, items in export.shares().items():
-            if share.part == (part or export.parts):
+            if share.part == export.parts:
                 book = Path(temporary) / f"{file_name(export, share)}.xlsx"
                 form = form_of(export, share)
                 write_share(book, items, form)
@@ -79,18 +77,17 @@ def write_forms(export: Export, folder: Path, *, part: int | None = None) -> lis
                 write_tasks(book.with_suffix(".json"), tasks)
                 book.with_suffix(".xml").write_text(labelling(), encoding="utf-8")
                 made += [book, book.with_suffix(".json"), book.with_suffix(".xml")]
-        folder.mkdir(parents=True, exist_ok=True)
-        return [Path(shutil.copy(path, folder / path.name)) for path in made]
+        return place(made, folder)
 
 
 def file_name(export: Export, share: Share) -> str:
     """The name of a share's files, without suffix; later parts have a number."""
-    return f"{KIND}-{export.name}-{share.reviewer}{f'-{share.part}' if share.part > 1 else ''}"
+    return f"{ADJUDICATION}-{export.name}-{share.reviewer}{f'-{share.part}' if share.part > 1 else ''}"
 
 
 def form_of(export: Export, share: Share) -> Form:
     """What a share's files say besides its items."""
-    facts = {"kind": KIND, "round": export.name, "reviewer": share.reviewer, "part": str(share.part)}
+    facts = {"kind": ADJUDICATION, "round": export.name, "reviewer": share.reviewer, "part": str(share.part)}
     return Form(SHEET, tuple(column.title for column in COLUMNS), ABOUT_TEXT, facts)
 
 

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from assets.reviewing.forms import FormError, Problem, same_text, shown
+from assets.reviewing.forms import ADJUDICATION, FormError, Problem, same_text, shown
 from assets.reviewing.label_studio_reader import read_labelled
 from assets.reviewing.workbook_reader import read_workbook
 from assets.verdicts.adjudication_blind import TEXTS, Item
 from assets.verdicts.adjudication_export import Export, Share
-from assets.verdicts.adjudication_forms import CHOICES, GROUP, KIND, SHEET
+from assets.verdicts.adjudication_forms import CHOICES, GROUP, SHEET
 from assets.verdicts.adjudication_rounds import Judged, Round
 from training.records import Verdict
 
@@ -60,7 +60,7 @@ def read_returned(path: Path, export: Export) -> Returned | list[Problem]:
     except FormError as error:
         return [Problem(path.name, str(error).removeprefix(f"{path.name}: "))]
     kind, name = facts.get("kind"), facts.get("round")
-    if (kind, name) != (KIND, export.name):
+    if (kind, name) != (ADJUDICATION, export.name):
         return [Problem(path.name, f"is no file of the adjudication round {export.name} ({kind or 'unknown'}, round {name})")]
     return checked_share(rows, export, problems=problems, file=path.name)
 

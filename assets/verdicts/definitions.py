@@ -80,7 +80,7 @@ def adjudication_exports(
                 export = add_thirds(export, disputed(read_round(returned)) if returned else [])
         else:
             export = _drawn({name: made for name, (_, made) in inputs.items()}, context.partition_key, config)
-        files = write_forms(export, folder)
+        forms = write_forms(export, folder)
 
         def write(output: Path) -> Metadata:
             write_export(export, output)
@@ -89,7 +89,8 @@ def adjudication_exports(
                 "items": len(export.items),
                 "parts": export.parts,
                 "folder": str(folder),
-                "files": len(files),
+                "files": len(forms.files),
+                "kept": len(forms.kept),
                 **{f"left out: {reason}": number for reason, number in export.left_out.items()},
             }
 

@@ -22,7 +22,8 @@ from hypothesis import strategies as st
 from assets.checks.run import run_suites
 from assets.checks.suites import SUITES
 from assets.instructions.sources.base import Origin
-from tests.fixtures.raw_tables import COLUMNS, PROJECT, RUBRIC, Rows, as_table, case, dbt, lay_out
+from assets.warehouse.dbt_command import PROJECT_DIR as PROJECT
+from tests.fixtures.raw_tables import COLUMNS, RUBRIC, Rows, as_table, case, dbt, lay_out
 from training.records import Criterion, JudgeKind
 from training.rubric_score import (
     SCORE_TOLERANCE,

@@ -30,9 +30,8 @@ from dagster._core.loader import LoadingContextForTest
 from assets.chain import steps_named
 from assets.endpoints.desk import ledger_path
 from assets.interfaces import WAIT_TAG, ProjectResource, current_ref
-from assets.reviewing.forms import FormError
+from assets.reviewing.forms import ADJUDICATION, REVIEW, FormError
 from assets.reviewing.interfaces import Inbox
-from assets.reviewing.returned import ADJUDICATION, REVIEW
 from assets.steps import Settings
 from orchestration.build import build_defs
 from orchestration.instance import open_instance
@@ -204,10 +203,17 @@ def test_a_round_that_comes_back_changes_rubrics_pool_and_pass_rate_and_makes_th
     assert len({row["instruction_id"] for row in after}) == len(QUESTIONS) - 1
     pool = project.rows("exemplar_pool")
     assert {row["instruction_id"] for row in pool} <= reviewed and pool
-    changes = [row for row in project.rows("criterion_versions") if row["change"] == "edited"]
+    history = project.rows("criterion_versions")
+    changes = [row for row in history if row["change"] == "edited"]
+    assert {row["replaces"] for row in changes} <= {row["criterion_id"] for row in history if row["change"] == "drafted"}
     assert [(row["round"], row["reviewer"], row["text"]) for row in changes] == [("r1", "dr_a", "Says to rest for a week")]
     assert project.stale(*DEPENDENT) == set(DEPENDENT)
 
+    # Exported again, what was filled in stays.
+    filled = {name: path.read_bytes() for name, path in forms.items()}
+    again = export_round(settings, kind=REVIEW, name="r1", config={"reviewers": ["dr_a", "dr_b"], "folder": ""})
+    assert (again["files"], again["kept"]) == (4, 2)
+    assert {name: path.read_bytes() for name, path in forms.items()} == filled
     # The same file once more says nothing new.
     import_files(settings, kind=REVIEW, files=[str(forms["review-r1-dr_a.xlsx"])], replace=False)
     assert review_rates(settings) == [rate]

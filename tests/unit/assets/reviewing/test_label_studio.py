@@ -61,18 +61,31 @@ def test_an_answer_becomes_a_cell_beside_what_was_shown(tmp_path: Path) -> None:
     (found,) = read_labelled(path, ["lines"]).tasks
     assert found.cells == {"text": "q", "verdict": "met", "note": "two\nthree"}
     assert found.items == {"lines": [{"line": "a", "note": "one"}, {"line": "b", "share": "12.5%"}]}
-    assert (found.where, found.annotator, found.at) == ("task 5", "3", "2026-05-03T09:00:00+00:00")
+    assert (found.where, found.at) == ("task 5", "2026-05-03T09:00:00+00:00")
     assert found.facts == {"round": "r1"} and found.answered
 
 
 @pytest.mark.parametrize(
-    "content", ["[[]]", '{"a": 1}', '[{"data": {}}]', '[{"data": {}, "annotations": [1]}]', "nope", "[" * 99999]
+    "content",
+    [
+        *("[[]]", '{"a": 1}', '[{"data": {}}]', '[{"data": {}, "annotations": [1]}]', "nope", "[" * 99999),
+        # More digits than Python reads, and than a float holds.
+        *(f'[{{"data": {{"n": {"9" * digits}}}, "annotations": []}}]' for digits in (5000, 400)),
+    ],
+    ids=range(8),
 )
 def test_what_is_no_export_is_refused_in_one_line(content: str, tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text(content)
     with pytest.raises(LabelStudioError) as refused:
         read_labelled(tmp_path / "x.json")
     assert str(refused.value).startswith("x.json: is no ") and "\n" not in str(refused.value)
+
+
+def test_an_answer_too_large_to_be_a_number_is_refused_in_one_line(tmp_path: Path) -> None:
+    path = exported(tmp_path, {"from_name": "lines_1_share", "value": {"number": 10**400}})
+    with pytest.raises(LabelStudioError) as refused:
+        read_labelled(path, ["lines"])
+    assert str(refused.value) == "export.json: is no JSON that can be read (holds a number of 401 digits)"
 
 
 def test_an_export_that_is_too_large_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,6 +101,8 @@ def test_an_export_that_is_too_large_is_not_read(tmp_path: Path, monkeypatch: py
         ("2026-05-03T09:00:00", "2026-05-03T09:00:00+00:00"),
         ("", None),
         ("soon", None),
+        # Before the first year in UTC.
+        ("0001-01-01T00:00:00+02:00", None),
     ],
 )
 def test_times_are_utc_to_the_second(text: str, moment: str | None) -> None:

@@ -15,16 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets.reviewing import workbook_reader
-from assets.reviewing.forms import MAX_TEXT, same_text, shown
-from assets.reviewing.workbook import (
-    Column,
-    Formula,
-    Sheet,
-    SheetRow,
-    WorkbookError,
-    read_workbook,
-    write_workbook,
-)
+from assets.reviewing.forms import MAX_TEXT, Column, Formula, Sheet, same_text, shown
+from assets.reviewing.workbook import write_workbook
+from assets.reviewing.workbook_reader import SheetRow, WorkbookError, read_workbook
 
 COLUMNS = (
     Column(name="key", title="Key", width=5, hidden=True),

@@ -57,7 +57,7 @@ def a_round(number: int = 3, *, reviewers: tuple[str, ...] = ("dr.ada",), name: 
 
 def written(drawn: Drawn, folder: Path) -> dict[str, Path]:
     """The round's files by suffix and reviewer, as `xlsx dr.ada`."""
-    return {f"{path.suffix[1:]} {path.stem.split('-', 2)[2]}": path for path in write_forms(drawn, folder)}
+    return {f"{path.suffix[1:]} {path.stem.split('-', 2)[2]}": path for path in write_forms(drawn, folder).files}
 
 
 def key_of(draft: Draft, part: str) -> str:

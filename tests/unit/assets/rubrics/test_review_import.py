@@ -12,7 +12,9 @@ from typing import Any
 import openpyxl
 import pytest
 
+from assets.instructions.tables import to_arrow
 from assets.reviewing.forms import Problem
+from assets.rubrics.current import criterion_history
 from assets.rubrics.review_import import Returned, merge, read_returned
 from assets.rubrics.review_round import Drawn
 from assets.rubrics.review_tables import RoundTables, read_round, write_round
@@ -23,6 +25,7 @@ from tests.unit.assets.rubrics.review_files import (
     a_round,
     accept_all,
     choice,
+    drafts,
     export_of,
     fill,
     number,
@@ -33,14 +36,14 @@ from tests.unit.assets.rubrics.review_files import (
 # A draft of `a_round` has the criteria 1 main 60 %, 2 main 40 %, 3 bonus, 4 veto.
 
 
-def returned(path: Path, drawn: Drawn, **more: Any) -> Returned:
-    made = read_returned(path, drawn, received_at=RECEIVED, **more)
+def returned(path: Path, drawn: Drawn) -> Returned:
+    made = read_returned(path, drawn, received_at=RECEIVED)
     assert isinstance(made, Returned), [str(problem) for problem in made]
     return made
 
 
-def problems(path: Path, drawn: Drawn, **more: Any) -> list[str]:
-    made = read_returned(path, drawn, received_at=RECEIVED, **more)
+def problems(path: Path, drawn: Drawn) -> list[str]:
+    made = read_returned(path, drawn, received_at=RECEIVED)
     assert isinstance(made, list), "nothing was found wrong"
     return [str(problem) for problem in made]
 
@@ -82,7 +85,10 @@ def test_accepted_alone_is_enough(tmp_path: Path) -> None:
         }
         for key, tier, words, weight in first.criteria
     ]
-    assert {(row["change"], row["replaces"], row["reviewer"]) for row in made.criterion_versions} == {("kept", None, "dr.ada")}
+    assert {(row["change"], row["replaces"], row["reviewer"]) for row in made.criterion_versions} == {
+        ("drafted", None, None),
+        ("kept", None, "dr.ada"),
+    }
 
 
 def test_an_edited_draft_becomes_a_rubric_of_its_own_and_every_change_is_kept(tmp_path: Path) -> None:
@@ -117,6 +123,10 @@ def test_an_edited_draft_becomes_a_rubric_of_its_own_and_every_change_is_kept(tm
         (bonus, "removed", None, None),
         (added, "added", None, 0.2),
         (veto, "kept", None, None),
+        (main_1, "drafted", None, 0.6),
+        (main_2, "drafted", None, 0.4),
+        (bonus, "drafted", None, None),
+        (veto, "drafted", None, None),
     }
     (decision,) = made.review_decisions
     assert (decision["decision"], decision["comment"], decision["rubric_version"], decision["reviewer"]) == (
@@ -127,11 +137,40 @@ def test_an_edited_draft_becomes_a_rubric_of_its_own_and_every_change_is_kept(tm
     )
 
 
+def test_what_an_edit_replaces_stands_in_the_history_also_when_the_draft_is_gone(tmp_path: Path) -> None:
+    path, drawn, _ = filled(
+        tmp_path, EDITED | {(1, "1"): {"new_text": "Names sleep"}, (1, "2"): {"new_tier": "main"}}, drafts=2
+    )
+    changes = to_arrow("review_changes", tables(returned(path, drawn)).criterion_versions)
+    before, after = (
+        criterion_history(drafts=to_arrow("rubric_drafts", rows), changes=changes).to_pylist() for rows in (drafts(2), [])
+    )
+    drafted = {row["criterion_id"]: row for row in after if row["change"] == "drafted"}
+    replaced = [row["replaces"] for row in after if row["replaces"]]
+    assert replaced == [drawn.drafts[0].criteria[0][0]]
+    first = drawn.drafts[0]
+    assert drafted[replaced[0]] == {
+        "criterion_id": first.criteria[0][0],
+        "instruction_id": first.instruction_id,
+        "rubric_version": first.rubric_version,
+        "tier": "main",
+        "text": first.criteria[0][2],
+        "weight": 0.6,
+        "change": "drafted",
+        "replaces": None,
+        "round": None,
+        "reviewer": None,
+        "changed_at": None,
+    }
+    # The draft that is still there tells nothing twice.
+    assert sorted(map(repr, before)) == sorted(map(repr, after)) and len(drafted) == 8
+
+
 def test_a_rejected_draft_leaves_no_rubric_but_its_history(tmp_path: Path) -> None:
     path, drawn, _ = filled(tmp_path, {(1, "question"): {"decision": "rejected", "comment": "wrong disease"}})
     made = tables(returned(path, drawn))
     assert made.reviewed_criteria == []
-    assert [row["change"] for row in made.criterion_versions] == ["rejected"] * 4
+    assert sorted(row["change"] for row in made.criterion_versions) == ["drafted"] * 4 + ["rejected"] * 4
     assert {row["rubric_version"] for row in made.criterion_versions} == {drawn.drafts[0].rubric_version}
 
 
@@ -444,17 +483,11 @@ def test_an_empty_export_is_no_answer(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("person", [7, {"id": 7, "email": "ada@clinic.org", "first_name": "Ada"}])
-def test_people_of_label_studio_get_their_pseudonyms_and_no_address_enters_a_table(person: Any, tmp_path: Path) -> None:
+def test_a_task_is_its_own_reviewers_whoever_clicked_and_no_address_enters_a_table(person: Any, tmp_path: Path) -> None:
     drawn = a_round(1)
     export = export_of(written(drawn, tmp_path)["json dr.ada"], {1: ACCEPT}, completed_by=person)
     assert tables(returned(export, drawn)).review_decisions[0]["reviewer"] == "dr.ada"
-    made = tables(returned(export, drawn, annotators={"7": "dr.eve"}))
-    assert made.review_decisions[0]["reviewer"] == "dr.eve"
-    assert "clinic" not in repr(made)
-    assert problems(export, drawn, annotators={"8": "dr.eve"}) == ["task 101: nobody is named for annotator 7 of Label Studio"]
-    assert problems(export, drawn, annotators={"7": "ada@clinic.org"}) == [
-        "task 101: nobody is named for annotator 7 of Label Studio"
-    ]
+    assert "clinic" not in repr(tables(returned(export, drawn)))
 
 
 def test_answers_of_a_kind_that_was_not_asked_for_are_named(tmp_path: Path) -> None:
@@ -502,7 +535,10 @@ def test_another_decision_needs_replace(tmp_path: Path) -> None:
         second.instruction_id: "accepted",
     }
     assert {row["instruction_id"] for row in after.reviewed_criteria} == {second.instruction_id}
-    assert {row["change"] for row in after.criterion_versions if row["instruction_id"] == first.instruction_id} == {"rejected"}
+    assert {row["change"] for row in after.criterion_versions if row["instruction_id"] == first.instruction_id} == {
+        "drafted",
+        "rejected",
+    }
 
 
 def test_a_round_that_was_exported_anew_does_not_take_up_what_came_before(tmp_path: Path) -> None:

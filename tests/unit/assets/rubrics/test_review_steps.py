@@ -111,7 +111,7 @@ def test_what_was_accepted_and_edited_enters_the_pool_and_what_was_rejected_does
     assert {(row["origin"], row["review_id"]) for row in pool.values()} == {("reviewed", "r1")}
     assert json.loads(pool[edited]["rubric"])[2] == {"tier": "bonus", "text": "Consoles", "weight": None}
     assert {row["instruction_id"] for row in found["reviewed_criteria"]} == {accepted, edited}
-    assert len(found["review_decisions"]) == 3 and len(found["review_changes"]) == 12
+    assert len(found["review_decisions"]) == 3 and len(found["review_changes"]) == 24
     (rate,) = found["review_rates"]
     assert (rate["accepted"], rate["edited"], rate["rejected"], rate["outstanding"]) == (1, 1, 1, 0)
     assert found["metadata"]["review_rates"]["r1: pass rate"] == pytest.approx(1 / 3)
@@ -148,6 +148,14 @@ def test_a_later_round_wins_and_a_later_rejection_takes_nothing_back(tmp_path: P
     assert len(found["review_decisions"]) == 6
     pool = {row["instruction_id"]: row["review_id"] for row in found["exemplar_pool"]}
     assert pool == by_round
+
+
+def test_a_draft_that_went_out_in_two_rounds_is_told_once_in_the_history(tmp_path: Path) -> None:
+    rounds = {name: a_returned_round(tmp_path, name, {}) for name in ("r1", "r2")}
+    changes = run(tmp_path, rounds, splits=TRAIN)["review_changes"]
+    told = [(row["rubric_version"], row["criterion_id"]) for row in changes if row["change"] == "drafted"]
+    assert len(told) == len(set(told)) == 12
+    assert sorted(row["round"] for row in changes if row["change"] == "kept") == ["r1"] * 12 + ["r2"] * 12
 
 
 def test_rubrics_of_instructions_that_are_gone_are_left_out_but_not_their_history(tmp_path: Path) -> None:

@@ -263,7 +263,7 @@ def test_the_form_asks_for_a_choice_and_shows_an_answer_once(tmp_path: Path) -> 
 
 
 def test_the_same_round_gives_the_same_files(tmp_path: Path) -> None:
-    first, second = write_forms(ROUND, tmp_path / "a"), write_forms(ROUND, tmp_path / "b")
+    first, second = (write_forms(ROUND, tmp_path / name).files for name in ("a", "b"))
     assert [path.name for path in first] == [path.name for path in second]
     assert sorted({path.name for path in first}) == sorted(
         f"adjudication-r1-{who}.{kind}" for who in made_up.PEOPLE for kind in ("xlsx", "json", "xml")

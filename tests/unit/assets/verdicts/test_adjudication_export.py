@@ -56,7 +56,7 @@ def test_thirds_get_what_the_two_differ_on_and_nothing_of_what_they_said(tmp_pat
             names = ModelNames(more.models)
             assert check_blind(rows, items, models=names, secret=made_up.SECRET, round_name="r1") == []
             assert {name for row in rows for name in row} == {"item_id", "question", "answer", "criterion"}
-    files = [path.name for path in write_forms(more, tmp_path) if path.suffix == ".xlsx"]
+    files = [path.name for path in write_forms(more, tmp_path).files if path.suffix == ".xlsx"]
     assert files == [f"adjudication-r1-{who}-2.xlsx" for who in sorted({item.reviewer for item in added})]
 
 

@@ -30,6 +30,7 @@ from orchestration.run import RunFailed, run_chain
 from tests.integration.conftest import make_project
 from training.storage import Store
 
+pytestmark = pytest.mark.slow
 PEOPLE = ["ann", "ben", "cid"]
 DEPENDENT = ("raw_verdicts", "adjudication_agreement", "stg_raw__verdicts")
 # What a reviewer chooses for an item, by its id; None leaves the cell empty.

@@ -248,7 +248,7 @@ def test_the_commands_show_the_rounds_and_what_was_asked(project: Project, capsy
     home = str(project.settings.home)
     assert main(["calls", "--home", home]) == 0
     said = capsys.readouterr().out.splitlines()
-    assert said[-1] == f"ledger: {project.settings.home / 'ledger.sqlite'}"
+    assert said[-1] == f"ledger: {project.settings.home / 'calls' / 'ledger.sqlite'}"
     assert {"alpha", "beta"} <= {word for line in said for word in line.split()}
     assert main(["calls", "--failed", "--home", home]) == 0
     assert capsys.readouterr().out.splitlines()[0] == "every call that was made got its reply"

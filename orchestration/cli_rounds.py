@@ -48,8 +48,8 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser], a
 def _add_round(parser: argparse.ArgumentParser, *, count: int, of: str) -> None:
     parser.add_argument("--round", required=True, metavar="NAME", help="small letters, digits and dashes, such as r1")
     parser.add_argument("--reviewers", nargs="+", default=[], metavar="PSEUDONYM", help="who gets a share; no real names")
-    parser.add_argument("--count", type=int, default=count, help=f"{of} to draw (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of the draw (default: %(default)s)")
+    parser.add_argument("--count", type=int, help=f"{of} to draw (default: {count})")
+    parser.add_argument("--seed", type=int, help="of the draw (default: 0)")
     parser.add_argument("--out", type=Path, help="where the forms are written (default: HOME/rounds/NAME)")
 
 

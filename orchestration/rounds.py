@@ -17,6 +17,7 @@ from assets.interfaces import PARTITIONS_OF, ProjectResource, current_making, cu
 from assets.lock import only_run
 from assets.reviewing.forms import ADJUDICATION, REVIEW, FormError
 from assets.reviewing.returned import Belongs, belongs_to, local_copy
+from assets.reviewing.rounds import place
 from assets.rubrics.steps import RUBRICS
 from assets.steps import Settings
 from orchestration.instance import open_instance
@@ -111,12 +112,13 @@ def review_rates(settings: Settings) -> list[dict[str, Any]]:
         names = instance.get_dynamic_partitions(PARTITIONS_OF["review_exports"].name or "")
         out = {name: current_ref(instance, "review_exports", name) for name in names}
     known = {row["round"] for row in rows}
-    for name, made in sorted(out.items()):
+    for name, made in out.items():
         if made is not None and name not in known:
             drafts = pq.read_table(store.fetch(made) / "drafts.parquet", columns=["rubric_version"])
             n = len(set(drafts["rubric_version"].to_pylist()))
             nothing = dict.fromkeys(("accepted", "edited", "rejected"), 0)
             rows.append({"round": name, "drafts": n, **nothing, "outstanding": n, "pass_rate": None, "low": None, "high": None})
+    rows.sort(key=lambda row: place(row["round"]))
     if not rows:
         raise ConfigError("no round has gone out yet; send one with: promedical review export --round r1 --reviewers NAME")
     return rows

@@ -13,6 +13,7 @@ from assets.instructions.sources.base import SourceError
 from assets.instructions.tables import TableError
 from assets.responses.compose import ComposeError
 from assets.reviewing.forms import FormError
+from assets.reviewing.rounds import RoundError
 from assets.rubrics.review_round import ReviewError
 from assets.verdicts.adjudication_draw import DrawError
 from assets.verdicts.adjudication_forms import BlindingError
@@ -31,6 +32,7 @@ CLEAR_ERRORS = (
     ComposeError,
     CallsError,
     FormError,
+    RoundError,
     ReviewError,
     DrawError,
     BlindingError,

@@ -15,6 +15,7 @@ from typing import Any
 import duckdb
 
 from assets.instructions.tables import to_arrow
+from assets.reviewing.rounds import place
 
 # Asset → the table whose columns it has.
 TABLES = {
@@ -31,7 +32,7 @@ _QUERIES = {
             count(distinct instruction_id) filter (where repaired) as repaired, count(*) as criteria
         from rubric_drafts group by all order by all""",
     "draft_quarantine": "select reason, count(*) as n from draft_quarantine group by all order by n desc, reason",
-    "review_rates": "select * from review_rates order by round",
+    "review_rates": "select * from review_rates",
     "model_responses": """
         select model, family, outcome, count(*) as n, sum(tokens)::bigint as tokens
         from (select * from generated_responses union all by name select * from base_responses) group by all order by all""",
@@ -50,7 +51,9 @@ def count_models(folders: Mapping[str, Path]) -> dict[str, list[Row]]:
         folders: asset → its folder, of those of TABLES that there are.
     """
     with _tables(folders, TABLES) as connection:
-        return {name: _rows(connection, query) for name, query in _QUERIES.items()}
+        counts = {name: _rows(connection, query) for name, query in _QUERIES.items()}
+    counts["review_rates"].sort(key=lambda row: place(row["round"]))
+    return counts
 
 
 def chain_counts(folders: Mapping[str, Path]) -> list[str]:

@@ -89,6 +89,7 @@ REPORT = Step(
     sources=(
         "assets/reports",
         "assets/instructions/tables.py",
+        "assets/reviewing/rounds.py",
         "training/benchmark/agreement.py",
         "training/benchmark/bootstrap.py",
         "training/records.py",

@@ -10,15 +10,18 @@ import pyarrow.parquet as pq
 from assets.interfaces import REVIEW_ROUNDS, ProjectResource, clear_failures, step_assets
 from assets.reviewing.forms import Problem
 from assets.reviewing.interfaces import ImportConfig, asset_folder, partition_folder, publish_partition, take_in
+from assets.reviewing.rounds import check_unchanged
 from assets.rubrics.review_draw import draw
 from assets.rubrics.review_forms import write_forms
 from assets.rubrics.review_import import Returned, merge, read_returned
-from assets.rubrics.review_round import read_export, write_export
+from assets.rubrics.review_round import Drawn, read_export, write_export
 from assets.rubrics.review_steps import REVIEWS
 from assets.rubrics.review_tables import RoundTables, read_round, write_round
 from assets.rubrics.steps import DRAFT_RUBRICS, RUBRICS
 from assets.steps import Metadata
 
+# Drafts of a round for which no other number is asked, as in the paper.
+COUNT = 500
 _SOURCES = ("assets/rubrics", "assets/reviewing")
 
 
@@ -28,18 +31,18 @@ def assets() -> list[dg.AssetsDefinition]:
 
 
 class ReviewExportConfig(dg.Config):
-    """A round that goes out.
+    """A round that goes out; what is given of the first three for one that is out must be what it has.
 
     Attributes:
-        reviewers: pseudonyms of those who get a share.
-        count: how many drafts are drawn.
-        seed: of the draw.
+        reviewers: pseudonyms of those who get a share; empty for a round that is out already.
+        count: how many drafts are drawn; 500 if not given.
+        seed: of the draw; 0 if not given.
         folder: where the forms are written; empty: `<home>/rounds/<round>`.
     """
 
-    reviewers: list[str]
-    count: int = 500
-    seed: int = 0
+    reviewers: list[str] = []
+    count: int | None = None
+    seed: int | None = None
     folder: str = ""
 
 
@@ -66,6 +69,7 @@ def review_exports(
         inputs["curated_instructions"] = asset_folder(context, store, "curated_instructions")
         if before is not None:
             drawn = read_export(before)
+            check_unchanged(drawn.round, asked=config.model_dump(include=set(_options(drawn))), has=_options(drawn))
         else:
             drafts, decisions = (
                 pq.read_table(inputs[name][1] / f"{name}.parquet").to_pylist() for name in ("rubric_drafts", "review_decisions")
@@ -74,8 +78,8 @@ def review_exports(
                 drafts,
                 _instructions({row["instruction_id"] for row in drafts}, *(inputs[name][1] for name in _INSTRUCTIONS)),
                 name=context.partition_key,
-                count=config.count,
-                seed=config.seed,
+                count=COUNT if config.count is None else config.count,
+                seed=config.seed or 0,
                 exclude={row["rubric_version"] for row in decisions},
                 reviewers=config.reviewers,
             )
@@ -90,7 +94,7 @@ def review_exports(
             project,
             asset="review_exports",
             inputs={name: made for name, (made, _) in inputs.items()},
-            config=config.model_dump(exclude={"folder"}),
+            config=_options(drawn),
             sources=_SOURCES,
             write=write,
         )
@@ -146,6 +150,11 @@ def review_rounds(
             sources=_SOURCES,
             write=write,
         )
+
+
+def _options(drawn: Drawn) -> dict[str, Any]:
+    """What a round was asked to be."""
+    return {"reviewers": list(drawn.reviewers), "count": drawn.asked, "seed": drawn.seed}
 
 
 _INSTRUCTIONS = ("raw_instructions", "curated_instructions")

@@ -10,15 +10,15 @@ and nothing of a held-out split ever is, since a drafter could learn the benchma
 from __future__ import annotations
 
 import json
-import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 
 from assets.instructions.tables import to_arrow
+from assets.reviewing.rounds import in_order
 from assets.rubrics.review_rates import pass_rate
 from assets.rubrics.review_round import ordered
 from assets.rubrics.review_tables import RoundTables, read_round
@@ -34,20 +34,8 @@ _TABLES = {
     "exemplar_pool": "exemplar_pool",
     "review_rates": "review_rates",
 }
-_PARTS = re.compile(r"\d+|\D+")
 
 Row = Mapping[str, Any]
-
-
-def in_order(names: Iterable[str]) -> list[str]:
-    """Names of rounds, earliest first: by name, numbers in it by value.
-
-    >>> in_order(["r10", "r9", "r9b"])
-    ['r9', 'r9b', 'r10']
-    """
-    return sorted(
-        names, key=lambda name: [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in _PARTS.findall(name)]
-    )
 
 
 def current_criteria(rounds: Sequence[RoundTables]) -> list[Row]:
@@ -148,6 +136,7 @@ REVIEWS = Step(
     gathers=(ROUNDS,),
     sources=(
         *(f"assets/rubrics/review_{name}.py" for name in ("steps", "tables", "rates", "round")),
+        "assets/reviewing/rounds.py",
         "assets/instructions/tables.py",
         "training/records.py",
     ),

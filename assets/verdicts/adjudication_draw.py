@@ -130,14 +130,26 @@ def asked_order(asked: Asked) -> tuple[int, str]:
     return TIERS.index(asked.tier), asked.criterion_id
 
 
-def draw(tasks: Sequence[Task], *, count: int, seed: int) -> list[Task]:
+def draw(tasks: Sequence[Task], *, count: int, seed: int, left_out: Mapping[str, int] | None = None) -> list[Task]:
     """So many tasks, every stratum (category, model) by its share: it gets what the share comes to, rounded up or down.
+
+    Args:
+        tasks: what may be drawn.
+        count: how many.
+        seed: of the draw.
+        left_out: how many may not be drawn, by reason; for the message.
 
     Raises:
         DrawError: fewer tasks than asked for, or none asked for.
     """
     if not 1 <= count <= len(tasks):
-        raise DrawError(f"cannot draw {count} of {len(tasks)} responses; ask for 1 to {len(tasks)}")
+        reasons = ", ".join(f"{reason} {number}" for reason, number in (left_out or {}).items() if number)
+        why = f" (left out: {reasons})" if reasons else ""
+        if not tasks:
+            raise DrawError(
+                f"no response of the split {SPLIT} can be drawn{why or '; there is none: generate responses first'}"
+            )
+        raise DrawError(f"cannot draw {count} of {len(tasks)} responses{why}; ask for 1 to {len(tasks)}")
     strata: dict[tuple[str, str], list[Task]] = defaultdict(list)
     for task in sorted(tasks, key=lambda task: task.response_id):
         strata[task.category, task.model].append(task)

@@ -70,6 +70,11 @@ class Export:
         """How many times workbooks were made: once for the two, then for thirds."""
         return max(item.part for item in self.items)
 
+    @property
+    def count(self) -> int:
+        """How many responses were drawn."""
+        return len({item.response_id for item in self.items})
+
     def shares(self) -> dict[Share, list[Item]]:
         """Items by share, each as it is shown."""
         found: dict[Share, list[Item]] = defaultdict(list)
@@ -105,7 +110,7 @@ def make_export(
     names = ModelNames(pool.models)
     check_reviewers(reviewers, names, judges=judges)
     check_round_name(name, names)
-    tasks = draw(pool.tasks, count=count, seed=seed)
+    tasks = draw(pool.tasks, count=count, seed=seed, left_out=pool.left_out)
     pairs = assign([task.response_id for task in tasks], reviewers, seed=seed)
     items = [item for task in tasks for who in pairs[task.response_id] for item in _items(task, name, 1, who, secret)]
     return Export(

@@ -81,8 +81,8 @@ def write_forms(export: Export, folder: Path) -> Placed:
 
 
 def file_name(export: Export, share: Share) -> str:
-    """The name of a share's files, without suffix; later parts have a number."""
-    return f"{ADJUDICATION}-{export.name}-{share.reviewer}{f'-{share.part}' if share.part > 1 else ''}"
+    """The name of a share's files, without suffix; later parts have a number, after two dashes, which no pseudonym has."""
+    return f"{ADJUDICATION}-{export.name}-{share.reviewer}{f'--part{share.part}' if share.part > 1 else ''}"
 
 
 def form_of(export: Export, share: Share) -> Form:

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from assets.instructions.tables import SCHEMAS, SORT_KEYS, TableWriter
+from assets.reviewing.rounds import in_order
 from assets.steps import Metadata, Settings, Step, StepRun
 from assets.verdicts.adjudication_outcome import round_figures, verdict_rows
 from assets.verdicts.adjudication_rounds import Round, read_round
@@ -33,10 +34,10 @@ def gathered_rows(
     """Verdict rows of all rounds, and how many of each round are not among them, by round and reason.
 
     A row whose response or criterion is no longer there is left out. So is one that the same reviewer gave on the same thing
-    in a round of an earlier name: a person has one vote.
+    in an earlier round: a person has one vote.
 
     Args:
-        rounds: in the order of their names.
+        rounds: earliest first.
         responses: ids there are.
         criteria: ids there are.
         taken: keys of other verdicts: response, criterion, judge and kind of judge.
@@ -68,7 +69,7 @@ def gathered_rows(
 
 def _gather(run: StepRun) -> dict[str, Metadata]:
     folders = run.gathered["adjudication_rounds"]
-    rounds = [read_round(folders[name]) for name in sorted(folders)]
+    rounds = [read_round(folders[name]) for name in in_order(folders)]
     schema = SCHEMAS[TABLE]
     known = _read(run.inputs["known_verdicts"], "known_verdicts", schema.names)
     model = _read(run.inputs["model_verdicts"], "model_verdicts", schema.names)
@@ -132,6 +133,7 @@ VERDICTS = Step(
     gathers=("adjudication_rounds",),
     sources=(
         *(f"assets/verdicts/adjudication_{name}.py" for name in ("outcome", "rounds", "steps")),
+        "assets/reviewing/rounds.py",
         "assets/instructions/tables.py",
         "training/benchmark/agreement.py",
         "training/records.py",

@@ -6,9 +6,10 @@ from typing import Any
 import dagster as dg
 import pyarrow.parquet as pq
 
-from assets.interfaces import ADJUDICATION_ROUNDS, ProjectResource, clear_failures, step_assets
+from assets.interfaces import ADJUDICATION_ROUNDS, ProjectResource, clear_failures, current_ref, step_assets
 from assets.reviewing.forms import Problem
 from assets.reviewing.interfaces import ImportConfig, asset_folder, partition_folder, publish_partition, take_in
+from assets.reviewing.rounds import check_unchanged
 from assets.steps import Metadata
 from assets.verdicts.adjudication_blind import new_secret
 from assets.verdicts.adjudication_draw import adjudication_pool
@@ -19,7 +20,11 @@ from assets.verdicts.adjudication_outcome import cells, disputed
 from assets.verdicts.adjudication_rounds import read_round, write_round
 from assets.verdicts.adjudication_steps import VERDICTS
 from assets.verdicts.judge_steps import JUDGE
+from training.manifests import ArtifactRef
+from training.storage import Store
 
+# Responses of a round for which no other number is asked.
+COUNT = 100
 _SOURCES = ("assets/verdicts", "assets/reviewing")
 _INPUTS = (
     "raw_instructions",
@@ -38,19 +43,19 @@ def assets() -> list[dg.AssetsDefinition]:
 
 
 class AdjudicationExportConfig(dg.Config):
-    """A round that goes out.
+    """A round that goes out, or more of one that is out: then what is given of the first three must be what it has.
 
     Attributes:
         reviewers: pseudonyms, three or more if disputes shall go to a third; empty for a round that is out already.
-        count: how many responses are drawn.
-        seed: of drawing and dealing out.
+        count: how many responses are drawn; 100 if not given.
+        seed: of drawing and dealing out; 0 if not given.
         disputed: whether what the two first reviewers differ on goes out to thirds.
         folder: where the forms are written; empty: `<home>/rounds/<round>`.
     """
 
     reviewers: list[str] = []
-    count: int = 100
-    seed: int = 0
+    count: int | None = None
+    seed: int | None = None
     disputed: bool = False
     folder: str = ""
 
@@ -75,17 +80,21 @@ def adjudication_exports(
             raise dg.Failure(f"round {context.partition_key} is not out yet: export it with reviewers first")
         if before is not None:
             export = read_export(before)
+            check_unchanged(export.name, asked=config.model_dump(include=set(_options(export))), has=_options(export))
             if config.disputed:
                 _, returned = partition_folder(context, store, "adjudication_rounds")
-                export = add_thirds(export, disputed(read_round(returned)) if returned else [])
+                export = add_thirds(export, _disputes(export.name, returned))
         else:
-            export = _drawn({name: made for name, (_, made) in inputs.items()}, context.partition_key, config)
+            others = _other_rounds(context, store)
+            tables = {name: made for name, (_, made) in inputs.items()}
+            export = _drawn(tables, context.partition_key, config, [made for _, made in others.values()])
+            inputs |= others
         forms = write_forms(export, folder)
 
         def write(output: Path) -> Metadata:
             write_export(export, output)
             return {
-                "responses": len({item.response_id for item in export.items}),
+                "responses": export.count,
                 "items": len(export.items),
                 "parts": export.parts,
                 "folder": str(folder),
@@ -99,7 +108,7 @@ def adjudication_exports(
             project,
             asset="adjudication_exports",
             inputs={name: made for name, (made, _) in inputs.items()},
-            config=config.model_dump(exclude={"folder"}),
+            config={**_options(export), "disputed": config.disputed},
             sources=_SOURCES,
             write=write,
         )
@@ -155,7 +164,35 @@ def adjudication_rounds(
         )
 
 
-def _drawn(folders: dict[str, Path], name: str, config: AdjudicationExportConfig) -> Export:
+def _options(export: Export) -> dict[str, Any]:
+    """What a round was asked to be."""
+    return {"reviewers": list(export.reviewers), "count": export.count, "seed": export.seed}
+
+
+def _disputes(name: str, returned: Path | None) -> list[tuple[str, str]]:
+    if returned is None:
+        raise dg.Failure(f"round {name}: nothing has come back yet; take files in first: promedical adjudicate import FILE …")
+    round_ = read_round(returned)
+    found = disputed(round_)
+    if not found:
+        outstanding = sum(cell.state == "outstanding" for cell in cells(round_))
+        raise dg.Failure(
+            f"round {name}: nothing is disputed" + (f"; {outstanding} items are outstanding" if outstanding else "")
+        )
+    return found
+
+
+def _other_rounds(context: dg.AssetExecutionContext, store: Store) -> dict[str, tuple[ArtifactRef, Path]]:
+    """The rounds that went out before this one, by their role among what it was drawn from."""
+    found = {}
+    for name in context.instance.get_dynamic_partitions(ADJUDICATION_ROUNDS.name or ""):
+        ref = current_ref(context.instance, "adjudication_exports", name)
+        if ref is not None and name != context.partition_key:
+            found[f"adjudication_exports/{name}"] = (ref, store.fetch(ref))
+    return found
+
+
+def _drawn(folders: dict[str, Path], name: str, config: AdjudicationExportConfig, before: list[Path]) -> Export:
     def rows(table: str, *columns: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = pq.read_table(folders[table] / f"{table}.parquet", columns=list(columns)).to_pylist()
         return found
@@ -171,12 +208,15 @@ def _drawn(folders: dict[str, Path], name: str, config: AdjudicationExportConfig
     criterion = ("criterion_id", "instruction_id", "tier", "text", "weight", "rubric_version")
     return make_export(
         adjudication_pool(
-            whole, rows("raw_criteria", *criterion), rows("raw_responses", "response_id", "instruction_id", "model", "text")
+            whole,
+            rows("raw_criteria", *criterion),
+            rows("raw_responses", "response_id", "instruction_id", "model", "text"),
+            labelled_before={item.response_id for folder in before for item in read_export(folder).items},
         ),
         name=name,
         reviewers=config.reviewers,
-        count=config.count,
-        seed=config.seed,
+        count=COUNT if config.count is None else config.count,
+        seed=config.seed or 0,
         secret=new_secret(),
         judges=judges,
     )

@@ -34,6 +34,7 @@ from assets.reviewing.forms import ADJUDICATION, REVIEW, FormError
 from assets.reviewing.interfaces import Inbox
 from assets.steps import Settings
 from orchestration.build import build_defs
+from orchestration.cli import main
 from orchestration.instance import open_instance
 from orchestration.rounds import export_round, import_files, review_rates
 from orchestration.run import RunFailed, run_chain
@@ -178,6 +179,11 @@ def test_a_round_that_comes_back_changes_rubrics_pool_and_pass_rate_and_makes_th
     forms = {path.name: path for path in Path(told["folder"]).glob("*.xlsx")}
     assert set(forms) == {"review-r1-dr_a.xlsx", "review-r1-dr_b.xlsx"}
     before = project.rows("raw_criteria")
+    # What is out takes no other options, and is recorded as it is.
+    with pytest.raises(RunFailed, match="^round r1 is out already with count 6, seed 1; leave --count and --seed out"):
+        export_round(settings, kind=REVIEW, name="r1", config={"count": 7, "seed": 2, "reviewers": ["dr_b", "dr_a"]})
+    again = export_round(settings, kind=REVIEW, name="r1", config={"folder": str(settings.home / "again")})
+    assert again["made_under"] == {"reviewers": ["dr_a", "dr_b"], "count": 6, "seed": 1}
 
     # Half filled in: nothing comes in, and every row is named.
     with pytest.raises(
@@ -251,6 +257,24 @@ def test_a_file_in_the_inbox_is_taken_in_once(project: Project, tmp_path: Path, 
         again = dg.build_sensor_context(instance=instance, definitions=defs, cursor=seen.cursor)
         assert not returned_files(again, inbox=watched).run_requests  # type: ignore[union-attr]
     assert [(row["round"], row["rejected"]) for row in review_rates(settings)] == [("r1", 1), ("r2", 1)]
+
+
+def test_the_commands_show_the_rounds_and_what_was_asked(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    home = str(project.settings.home)
+    assert main(["calls", "--home", home]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[-1] == f"ledger: {project.settings.home / 'calls' / 'ledger.sqlite'}"
+    assert {"alpha", "beta"} <= {word for line in said for word in line.split()}
+    assert main(["calls", "--failed", "--home", home]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == "every call that was made got its reply"
+    export = ["review", "export", "--round", "r3", "--reviewers", "dr_a", "--count", "1", "--home", home, "--profile", "smoke"]
+    assert main([*export, "--config", str(project.settings.config)]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("round r3: 1 of ") and said[0].endswith(" drafts, dr_a 1")
+    assert said[1].startswith(f"3 files in {project.settings.home / 'rounds' / 'r3'}: ")
+    assert main(["review", "status", "--home", home]) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("r3 ")]
+    assert line.split() == ["r3", "1", "0", "0", "0", "1", "n/a"]
 
 
 def test_killed_five_times_while_judging_no_recorded_call_is_made_again(tmp_path: Path) -> None:

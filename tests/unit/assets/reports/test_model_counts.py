@@ -32,6 +32,13 @@ def test_counts_by_drafter_reason_round_outcome_and_judge(tmp_path: Path) -> Non
     assert counts["judges"] == made_up_work.COSTS
 
 
+def test_round_ten_stands_after_round_nine(tmp_path: Path) -> None:
+    folders = empty(tmp_path, "review_rates")
+    rates = [{**made_up_work.RATES[0], "round": name} for name in ("r10", "r9")]
+    made_up_work.write("review_rates", rates, folders["review_rates"])
+    assert [row["round"] for row in count_models(folders)["review_rates"]] == ["r9", "r10"]
+
+
 def test_the_lines_of_a_run_say_what_was_made_and_what_became_of_the_rest(tmp_path: Path) -> None:
     assert chain_counts(made_up_work.tables(tmp_path)) == [
         "rubrics drafted 2, quarantined 3 (bad_weights 2, not_json 1)",

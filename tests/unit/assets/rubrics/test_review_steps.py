@@ -11,7 +11,7 @@ import pytest
 
 from assets.instructions.tables import write_table
 from assets.rubrics.review_import import Returned, merge, read_returned
-from assets.rubrics.review_steps import REVIEWS, in_order
+from assets.rubrics.review_steps import REVIEWS
 from assets.rubrics.review_tables import RoundTables, write_round
 from assets.rubrics.statements import statement_rubric
 from assets.steps import Settings, StepRun
@@ -162,7 +162,3 @@ def test_rubrics_of_instructions_that_are_gone_are_left_out_but_not_their_histor
     found = run(tmp_path, {"r1": a_returned_round(tmp_path, "r1", {})}, splits={"i1": "rm_train"})
     assert {row["instruction_id"] for row in found["reviewed_criteria"]} == {"i1"}
     assert len(found["review_decisions"]) == 3
-
-
-def test_rounds_stand_in_order_with_numbers_by_value() -> None:
-    assert in_order({"2026-10", "2026-9", "a", "10", "9", "r1b", "r1"}) == ["9", "10", "2026-9", "2026-10", "a", "r1", "r1b"]

@@ -118,6 +118,20 @@ def test_a_draw_of_none_or_too_many_is_refused(count: int) -> None:
         draw(tasks({"a": 2}), count=count, seed=0)
 
 
+def test_an_empty_pool_says_what_was_left_out() -> None:
+    found = pool_of(criteria=[], labelled_before={"response_00_0"})
+    with pytest.raises(DrawError) as error:
+        draw(found.tasks, count=1, seed=0, left_out=found.left_out)
+    assert str(error.value) == "no response of the split benchmark can be drawn (left out: without_rubric 5, labelled_before 1)"
+    with pytest.raises(DrawError, match="there is none: generate responses first"):
+        draw([], count=1, seed=0, left_out=pool_of(responses=[]).left_out)
+
+
+def test_a_pool_that_is_too_small_says_what_was_left_out() -> None:
+    with pytest.raises(DrawError, match=r"cannot draw 3 of 2 responses \(left out: too_long 4\); ask for 1 to 2"):
+        draw(tasks({"a": 2}), count=3, seed=0, left_out={"too_long": 4, "without_rubric": 0})
+
+
 @given(count=st.integers(0, 60), people=st.integers(2, 7), seed=st.integers(0, 99))
 def test_every_response_has_exactly_two_reviewers_and_loads_are_even(count: int, people: int, seed: int) -> None:
     names, ids = [f"p{n}" for n in range(people)], [f"r{n}" for n in range(count)]

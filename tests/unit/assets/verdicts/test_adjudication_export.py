@@ -7,11 +7,14 @@ from pathlib import Path
 
 import adjudication_made_up as made_up
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
+from assets.reviewing.forms import NAME
 from assets.verdicts.adjudication_blind import check_blind, new_secret, rows_of
-from assets.verdicts.adjudication_draw import DrawError
-from assets.verdicts.adjudication_export import Share, add_thirds, read_export, write_export
-from assets.verdicts.adjudication_forms import write_forms
+from assets.verdicts.adjudication_draw import DrawError, adjudication_pool
+from assets.verdicts.adjudication_export import Share, add_thirds, make_export, read_export, write_export
+from assets.verdicts.adjudication_forms import file_name, write_forms
 from assets.verdicts.adjudication_import import round_of
 from assets.verdicts.adjudication_names import ModelNames
 from assets.verdicts.adjudication_outcome import disputed
@@ -57,7 +60,24 @@ def test_thirds_get_what_the_two_differ_on_and_nothing_of_what_they_said(tmp_pat
             assert check_blind(rows, items, models=names, secret=made_up.SECRET, round_name="r1") == []
             assert {name for row in rows for name in row} == {"item_id", "question", "answer", "criterion"}
     files = [path.name for path in write_forms(more, tmp_path).files if path.suffix == ".xlsx"]
-    assert files == [f"adjudication-r1-{who}-2.xlsx" for who in sorted({item.reviewer for item in added})]
+    assert files == [f"adjudication-r1-{who}--part2.xlsx" for who in sorted({item.reviewer for item in added})]
+
+
+@given(
+    st.lists(st.tuples(st.from_regex(NAME, fullmatch=True), st.integers(1, 12)), min_size=2, max_size=8, unique=True),
+)
+@example([("dr-a-2", 1), ("dr-a", 2)])
+@example([("dr-a-part2", 1), ("dr-a", 2)])
+def test_no_two_shares_have_one_file(shares: list[tuple[str, int]]) -> None:
+    export = made_up.export()
+    names = [file_name(export, Share(part, reviewer)) for reviewer, part in shares]
+    assert len(set(names)) == len(names)
+
+
+def test_an_empty_pool_is_refused_with_its_reasons() -> None:
+    empty = adjudication_pool(made_up.instructions(2), [], made_up.responses(2))
+    with pytest.raises(DrawError, match=r"can be drawn \(left out: without_rubric 6\)"):
+        make_export(empty, name="r1", reviewers=made_up.PEOPLE, count=1, seed=0, secret=made_up.SECRET)
 
 
 def test_what_is_out_with_a_third_does_not_go_out_again() -> None:

@@ -119,6 +119,13 @@ def test_one_person_has_one_vote_and_the_later_round_counts(tmp_path: Path) -> N
     assert len(rows) == 49
 
 
+def test_round_ten_is_later_than_round_nine(tmp_path: Path) -> None:
+    later = replace(round_of(EXPORT, made_up.all_returned(EXPORT, lambda item: "unmet")), name="a10")
+    rows, agreement, _ = run(tmp_path, rounds={"a10": later, "a9": all_met("a9")})
+    assert {row["verdict"] for row in rows if row["judge_kind"] == "human"} == {"unmet"}
+    assert [(figures["round"], figures["lost"]["superseded"]) for figures in agreement["rounds"]] == [("a9", 48), ("a10", 0)]
+
+
 def test_two_people_of_one_name_are_refused() -> None:
     row = next(item for item in EXPORT.items if item.reviewer == "ann")
     with pytest.raises(VerdictsError, match="round r1: a source has verdicts of a judge 'ann'"):

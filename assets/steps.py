@@ -15,6 +15,13 @@ from training.manifests import ArtifactRef
 from training.stages import skip_key
 from training.storage import Store
 
+# Entry of an output's metadata: so many calls stayed without a reply, within what is allowed. The output counts, and the next
+# run does the step again: it replays what was answered and asks for the others.
+UNFINISHED = "unfinished"
+# Key of the config of a step that asks: what an endpoint refused is asked once more. While it is set no earlier work will do;
+# what is made stands as what the step makes without it, since the ledger would then replay the same.
+RETRY_REFUSED = "retry_refused"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
@@ -70,7 +77,8 @@ class Step:
         inputs: role → asset it reads. The roles are the stage's input names.
         group: the noun it belongs to; `groups` names another for single outputs.
         config: the resolved config under given settings; reads files, so it is called when a run is planned and not at import.
-        run: the work, for a step in the orchestrator's process; returns metadata per output.
+        run: the work, for a step in the orchestrator's process; returns metadata per output, with `UNFINISHED` among them if
+            the step has to be done again.
         stage: or the name of a stage of training/, which runs as a process or pod of its own.
         sources: code whose change makes the result stale (a stage brings its own).
         libraries: distributions whose version makes the result stale.
@@ -123,7 +131,10 @@ class Step:
         past: ArtifactRef | None = None,
         gathered: Mapping[str, ArtifactRef] | None = None,
     ) -> str:
-        """The skip key of this step's work on exactly these inputs and partitions, and on what its `past` stood for."""
+        """The skip key of this step's work on exactly these inputs and partitions, and on what its `past` stood for.
+
+        Under `RETRY_REFUSED` no work is ever remembered by it: see `lasting`.
+        """
         return skip_key(
             step=self.name,
             inputs=made_from(refs, past, gathered),
@@ -131,6 +142,15 @@ class Step:
             sources=self.sources,
             libraries=self.libraries,
         )
+
+
+def lasting(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The config under which work is remembered.
+
+    >>> lasting({"limit": 3, "retry_refused": True})
+    {'limit': 3, 'retry_refused': False}
+    """
+    return {**config, RETRY_REFUSED: False} if config.get(RETRY_REFUSED) else config
 
 
 def made_from(

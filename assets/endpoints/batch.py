@@ -33,9 +33,9 @@ async def ask_all(
     Raises:
         EndpointError: the endpoint cannot be used.
         BudgetExceeded: the next call might break a limit.
-        CallsFailed: more calls than allowed got no reply. What did come is in the ledger in every case.
+        CallsFailed: more of these calls than allowed got no reply. What did come is in the ledger in every case.
     """
-    keys = [call_key(endpoint.model, call, structured=endpoint.structured) for call in calls]
+    keys = [call_key(endpoint.model, call, structured=endpoint.structured, deployment=endpoint.deployment) for call in calls]
     replies = ledger.known(keys, refused=not limits.retry_refused)
     asked = {key: call for key, call in zip(keys, calls, strict=True) if key not in replies}
     ledger.replay(key for key in keys if key in replies)
@@ -58,12 +58,13 @@ def _in_order(keys: Sequence[str], replies: dict[str, Reply]) -> Iterator[Reply]
 
 
 def _check_failures(replies: Sequence[Reply], endpoint: EndpointConfig, limits: CallsConfig) -> None:
+    """Holds the share of this batch that failed, replays among it, against what is allowed."""
     failed = [reply for reply in replies if reply.outcome == "failed"]
     if len(failed) > limits.failures_allowed * len(replies):
         kinds = ", ".join(f"{kind} {n}" for kind, n in Counter(reply.error for reply in failed).most_common())
         raise CallsFailed(
-            f"{len(failed)} of {len(replies)} calls to {endpoint.host} got no reply ({kinds}); all others are kept: run again"
-            " to ask for these alone"
+            f"{len(failed)} of a batch of {len(replies)} calls to {endpoint.host} got no reply ({kinds}); all others are"
+            " kept: run again to ask for these alone"
         )
 
 
@@ -96,6 +97,9 @@ class _Batch:
             async with asyncio.TaskGroup() as group:
                 for _ in range(min(self._endpoint.concurrency, len(asked))):
                     group.create_task(self._work(todo))
+        except BaseExceptionGroup as group_of_errors:
+            # A defect: whoever reads of it needs the error itself.
+            raise _first(group_of_errors) from None
         finally:
             showing.cancel()
         self._progress.show(spent=self._purse.spent, in_flight=0, last=True)
@@ -229,6 +233,12 @@ class _Batch:
         counted = result.prompt_tokens is not None and result.completion_tokens is not None
         self._ledger.answer(sent, reply, counted=counted, money=money, seconds=seconds)
         return reply
+
+
+def _first(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def _tokens(call: Call, result: Answer | Refusal, bound: Cost) -> tuple[int, int]:

@@ -71,12 +71,16 @@ class Reply:
     error: str | None = None
 
 
-# Replies in the order of the calls.
+# Replies in the order of the calls, one for each.
 Ask = Callable[[Sequence[Call], EndpointConfig], Sequence[Reply]]
 
 
-def call_key(model: str, call: Call, *, structured: str = "json_schema") -> str:
-    """sha256 over model, prompt, parameters and schema: not over where the endpoint is, since that changes no reply.
+# Calls asked at once: enough that an endpoint is never idle for long, few enough that their prompts fit in memory.
+CALLS_AT_ONCE = 2000
+
+
+def call_key(model: str, call: Call, *, structured: str = "json_schema", deployment: str | None = None) -> str:
+    """sha256 over model, deployment, prompt, parameters and schema: not over the address, since that changes no reply.
 
     `structured`, how a schema is asked for, counts where there is a schema: what came of a mere request for JSON is no answer
     to a request that the schema be followed.
@@ -89,4 +93,6 @@ def call_key(model: str, call: Call, *, structured: str = "json_schema") -> str:
     ]
     if call.schema is not None and structured != "json_schema":
         payload.append(structured)
+    if deployment is not None:
+        payload.append({"deployment": deployment})
     return hashlib.sha256(json.dumps(payload, ensure_ascii=False, sort_keys=True).encode()).hexdigest()

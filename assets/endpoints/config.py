@@ -18,7 +18,10 @@ class EndpointConfig(StrictConfig):
 
     Attributes:
         base_url: address up to the version, such as http://127.0.0.1:8000/v1; without user, password or query.
-        model: name of the model there.
+        model: name of the model there. A reply is known by it and not by the address, so that a server may move: two endpoints
+            of one model at two addresses would share their replies, and are refused unless `deployment` tells them apart.
+        deployment: label of what answers there, where the model's name does not say it: other weights, another quantization.
+            Replies are known by it too. Two endpoints with one label are one model at two addresses, and share replies.
         family: model family, such as qwen3; the model's name if None.
         structured: how a JSON schema is asked for: json_schema (vLLM, OpenAI), json_object (JSON of any shape) or none.
         length_key: how the longest reply is named in a request; some vendors' newer models know the second name alone.
@@ -39,6 +42,7 @@ class EndpointConfig(StrictConfig):
 
     base_url: str
     model: str = Field(min_length=1)
+    deployment: str | None = Field(default=None, min_length=1)
     family: str | None = Field(default=None, min_length=1)
     structured: Literal["json_schema", "json_object", "none"] = "json_schema"
     length_key: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
@@ -70,7 +74,8 @@ class EndpointConfig(StrictConfig):
     @property
     def identity(self) -> dict[str, Any]:
         """What a reply depends on: not where the model is, how it is paid, or how fast it is asked."""
-        return {"model": self.model, "structured": self.structured}
+        label = {"deployment": self.deployment} if self.deployment is not None else {}
+        return {"model": self.model, "structured": self.structured, **label}
 
     @property
     def host(self) -> str:
@@ -85,9 +90,11 @@ class CallsConfig(StrictConfig):
         tokens: most tokens, read and written together; None: no limit.
         money: most money, in `currency`; None: no limit.
         currency: the currency of all prices.
-        failures_allowed: share of a step's calls that may stay without a reply; above it the step fails, with what was
-            answered kept, and a new run asks for the failed ones alone.
-        retry_refused: asks once more what an endpoint refused before, say because its context was shorter then.
+        failures_allowed: share of one batch of calls (what a step asks of one endpoint at once, at most `CALLS_AT_ONCE`;
+            replays count) that may stay without a reply. Above it the step fails, with what was answered kept. Either way a
+            new run asks for the failed ones alone.
+        retry_refused: asks once more what an endpoint refused before, say because its context was shorter then. While it is
+            set, each run does the steps that ask again: they replay everything else.
     """
 
     tokens: int | None = Field(default=None, ge=0)

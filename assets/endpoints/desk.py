@@ -10,6 +10,7 @@ import os
 import threading
 from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -24,19 +25,21 @@ def ledger_path(home: Path) -> Path:
     return home / "calls" / "ledger.sqlite"
 
 
-def asker(settings: Settings, *, purpose: str) -> Ask:
+def asker(settings: Settings, *, purpose: str, batches: int | None = None) -> Ask:
     """Asks under the project folder's ledger and the limits of the user's file.
 
     Args:
         settings: names both.
         purpose: what the calls are for; stands in the ledger and in the progress.
+        batches: the most batches in which they will come, for the progress; None: nobody knows.
     """
-    return desk(ledger_path(settings.home), calls_config(settings.config), purpose=purpose)
+    return desk(ledger_path(settings.home), calls_config(settings.config), purpose=purpose, batches=batches)
 
 
-def desk(ledger: Path, limits: CallsConfig, *, purpose: str) -> Ask:
+def desk(ledger: Path, limits: CallsConfig, *, purpose: str, batches: int | None = None) -> Ask:
     """Asks under this ledger and these limits."""
     run = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}"
+    numbers = count(1)
 
     def ask(calls: Sequence[Call], endpoint: EndpointConfig) -> list[Reply]:
         from assets.endpoints.batch import ask_all
@@ -44,11 +47,23 @@ def desk(ledger: Path, limits: CallsConfig, *, purpose: str) -> Ask:
         from assets.endpoints.progress import CallProgress
 
         priced = endpoint.price_input or endpoint.price_output
-        progress = CallProgress(f"{purpose} by {endpoint.model}", currency=limits.currency if priced else None)
+        which = batch_label(next(numbers), batches)
+        progress = CallProgress(f"{purpose} by {endpoint.model}{which}", currency=limits.currency if priced else None)
         with open_ledger(ledger, purpose=purpose, run=run) as opened:
             return _in_thread(ask_all(calls, endpoint=endpoint, ledger=opened, limits=limits, progress=progress))
 
     return ask
+
+
+def batch_label(number: int, most: int | None) -> str:
+    """Which of a step's batches is under way, nothing if there is one alone as far as anybody knows.
+
+    >>> batch_label(1, None), batch_label(2, None), batch_label(2, 12)
+    ('', ', batch 2', ', batch 2 of at most 12')
+    """
+    if most is None:
+        return f", batch {number}" if number > 1 else ""
+    return f", batch {number} of at most {most}" if most > 1 else ""
 
 
 def _in_thread(work: Coroutine[Any, Any, list[Reply]]) -> list[Reply]:

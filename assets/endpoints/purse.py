@@ -66,6 +66,6 @@ class Purse:
         money = f" and {self.spent.money:.2f} {self._limits.currency}" if self._limits.money is not None else ""
         return BudgetExceeded(
             f"calls.{key} is {getattr(self._limits, key):,}, and {self.spent.tokens:,} tokens{money} are spent: the next call"
-            f" may take {bound.tokens:,} tokens; {left:,} of this step's calls are left to ask, all others are kept: raise"
+            f" may take {bound.tokens:,} tokens; {left:,} of this batch of calls are left to ask, all others are kept: raise"
             f" calls.{key} and run again"
         )

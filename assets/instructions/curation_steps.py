@@ -15,10 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from assets.endpoints.calls import Ask
 from assets.endpoints.config import EndpointConfig
 from assets.endpoints.desk import asker
-from assets.endpoints.project import endpoint_named
+from assets.endpoints.project import asking, endpoint_named
+from assets.endpoints.unfinished import Counted
 from assets.instructions.config import BandConfig
 from assets.instructions.curation_config import curation_config
 from assets.instructions.difficulty import make_scorers, score_difficulty
@@ -51,22 +51,23 @@ def _resolved(settings: Settings, config: StrictConfig, endpoint: str | None) ->
     values = config.model_dump(mode="json")
     if endpoint is not None:
         values["endpoint"] = endpoint_named(settings.config, endpoint).identity
+        values |= asking(settings.config)
     return values
 
 
 def _whom(
     run: StepRun, config: StrictConfig, endpoint: str | None, *, purpose: str
-) -> tuple[EndpointConfig | None, Ask | None]:
+) -> tuple[EndpointConfig | None, Counted | None]:
     """The endpoint of that name and how to ask it; neither without one.
 
     Raises:
         ConfigError: the user's file no longer says what the run was planned with.
     """
     if _resolved(run.settings, config, endpoint) != run.config:
-        raise ConfigError("sections curation and endpoints: they changed while the run was planned; run again")
+        raise ConfigError("sections curation, endpoints and calls: they changed while the run was planned; run again")
     if endpoint is None:
         return None, None
-    return endpoint_named(run.settings.config, endpoint), asker(run.settings, purpose=purpose)
+    return endpoint_named(run.settings.config, endpoint), Counted(asker(run.settings, purpose=purpose))
 
 
 def _difficulty(run: StepRun) -> dict[str, Metadata]:
@@ -80,7 +81,7 @@ def _difficulty(run: StepRun) -> dict[str, Metadata]:
     _write_json(run.outputs["instruction_difficulty"] / AGREEMENT, agreement)
     metadata: Metadata = {f"scored by {name}": number for name, number in found.counts.items()}
     metadata |= {f"rank correlation {row['source']}": round(row["rho"], 3) for row in agreement if row["rho"] is not None}
-    return {"instruction_difficulty": metadata}
+    return {"instruction_difficulty": metadata | (ask.metadata if ask else {})}
 
 
 def _taxonomy(run: StepRun) -> dict[str, Metadata]:
@@ -108,7 +109,7 @@ def _taxonomy(run: StepRun) -> dict[str, Metadata]:
     for row in accuracy:
         if row["half"] == "held out" and row["accuracy"] is not None:
             metadata[f"accuracy {row['what']} {row['group']}"] = round(row["accuracy"], 3)
-    return {"instruction_taxonomy": metadata}
+    return {"instruction_taxonomy": metadata | (ask.metadata if ask else {})}
 
 
 def _curate(run: StepRun) -> dict[str, Metadata]:

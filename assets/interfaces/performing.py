@@ -16,7 +16,7 @@ from assets.interfaces.metadata import ui_metadata
 from assets.interfaces.partitions import SOURCES
 from assets.interfaces.project import ProjectResource
 from assets.interfaces.standing import current_ref, gathered_refs, input_refs
-from assets.steps import Settings, Step, StepRun, made_from
+from assets.steps import UNFINISHED, Settings, Step, StepRun, lasting, made_from
 from training.launch import LaunchSpec
 from training.manifests import ArtifactRef, Making
 from training.stages import STAGES, source_hash
@@ -26,7 +26,10 @@ from training.storage import Store
 def perform_step(
     context: dg.AssetExecutionContext, project: ProjectResource, compute: Compute, step: Step
 ) -> tuple[dict[str, Making], bool]:
-    """Does a step's work unless its skip key is known; returns how each output was made, and whether that was reused."""
+    """Does a step's work unless its skip key is known; returns how each output was made, and whether that was reused.
+
+    Work with calls that stayed without a reply is published like any other, and not remembered: the next run does it again.
+    """
     settings, store = project.settings(), project.store()
     with clear_failures():
         config = step.config(settings)
@@ -34,16 +37,18 @@ def perform_step(
         past = current_ref(context.instance, step.past) if step.past else None
         gathered = gathered_refs(context.instance, step)
         key = step.key(config, refs, past, gathered)
-        reused = store.recall(key) is not None
-        if not reused:
+        artifacts = store.recall(key)
+        reused = artifacts is not None
+        if artifacts is None:
+            key = step.key(lasting(config), refs, past, gathered)
             if step.stage is not None:
                 compute.run(context, _launch_spec(step, settings, config, refs, key, context.run_id))
+                artifacts = store.recall(key)
             else:
-                _run_here(context, step, settings, store, config, refs, past, gathered, key)
-        artifacts = store.recall(key)
+                artifacts = _run_here(context, step, settings, store, config, refs, past, gathered, key)
         if artifacts is None:
             raise dg.Failure(f"{step.name}: ended without publishing {', '.join(step.outputs)}")
-        if step.past:
+        if step.past and store.recall(key) is not None:
             # What was decided stands from now on, and on it the same would be decided again.
             store.remember_as(key, step.key(config, refs, artifacts[step.past], gathered))
         return {name: store.making(key, ref) for name, ref in artifacts.items()}, reused
@@ -75,7 +80,8 @@ def _run_here(
     past: ArtifactRef | None,
     gathered: Mapping[str, ArtifactRef],
     key: str,
-) -> None:
+) -> dict[str, ArtifactRef]:
+    """Does the work and publishes it; remembers it unless it is unfinished."""
     assert step.run is not None
     prepared = _prepare(context, step, settings, store, config)
     with store.workspace() as folder:
@@ -107,7 +113,10 @@ def _run_here(
             )
             for name, output in outputs.items()
         }
-    store.remember(key, {name: manifest.ref for name, manifest in manifests.items()})
+    made = {name: manifest.ref for name, manifest in manifests.items()}
+    if not any(UNFINISHED in shown for shown in metadata.values()):
+        store.remember(key, made)
+    return made
 
 
 def _folders(store: Store, step: Step, gathered: Mapping[str, ArtifactRef]) -> dict[str, dict[str, Path]]:

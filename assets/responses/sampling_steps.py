@@ -16,10 +16,11 @@ from typing import Any
 import pyarrow as pa
 
 from assets.endpoints.config import EndpointConfig
+from assets.endpoints.unfinished import Counted
 from assets.instructions.project_file import section
 from assets.instructions.tables import SCHEMAS, TableWriter, write_table
 from assets.responses.config import CandidatesConfig, candidates_config, check_families
-from assets.responses.generate import family_of, generate_responses
+from assets.responses.generate import batches_for, family_of, generate_responses
 from assets.responses.sorting import database, write_sorted
 from assets.reward_model.steps import stage_step
 from assets.steps import Metadata, Settings, Step, StepRun
@@ -61,11 +62,14 @@ def _generate_config(settings: Settings) -> dict[str, Any]:
     check_families(families | ({"the base model": base.family} if base.on else {}), at_least=config.families_at_least)
     if not endpoints:
         return {"generators": []}
+    from assets.endpoints.project import asking
+
     return {
         "generators": [
             {**generator.model_dump(), "endpoint": _identity(endpoints[generator.endpoint])} for generator in config.generators
         ],
         **config.model_dump(mode="json", include={*_ELIGIBLE, "limit"}),
+        **asking(settings.config),
     }
 
 
@@ -89,15 +93,15 @@ def _generate(run: StepRun) -> dict[str, Metadata]:
     from assets.endpoints.desk import asker
 
     if _generate_config(run.settings) != run.config:
-        raise ConfigError("sections responses and endpoints: they changed while the run was planned; run again")
+        raise ConfigError("sections responses, endpoints and calls: they changed while the run was planned; run again")
     config = _candidates(run.settings)
     eligible = eligible_instructions(run.inputs, splits=config.splits, enough=config.enough)
     drawn = draw_instructions(eligible, limit=config.limit, seed=config.draw_seed)
+    ask = Counted(asker(run.settings, purpose="responses", batches=batches_for(len(drawn), config.generators)))
     asked, repeated, families = Counter[str](), 0, set()
     with TemporaryDirectory(dir=run.outputs[GENERATED].parent) as folder:
         unsorted = Path(folder) / f"{GENERATED}.parquet"
         with TableWriter(GENERATED, unsorted) as writer:
-            ask = asker(run.settings, purpose="responses")
             endpoints = _endpoints(run.settings, config)
             for batch in generate_responses(drawn, generators=config.generators, endpoints=endpoints, ask=ask):
                 writer.add(pa.Table.from_pylist(batch.rows, schema=SCHEMAS[GENERATED]))
@@ -115,6 +119,7 @@ def _generate(run: StepRun) -> dict[str, Metadata]:
             "asked": asked.total(),
             "repeated": repeated,
             **dict(sorted(asked.items())),
+            **ask.metadata,
         }
     }
 

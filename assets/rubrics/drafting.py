@@ -13,9 +13,10 @@ import json
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from math import ceil
 from typing import Any
 
-from assets.endpoints.calls import Ask, Call, Reply
+from assets.endpoints.calls import CALLS_AT_ONCE, Ask, Call, Reply
 from assets.endpoints.config import EndpointConfig
 from assets.instructions.sources.base import MAX_RAW
 from assets.rubrics.config import DrafterConfig, ShapeConfig
@@ -28,10 +29,6 @@ SOURCE = "rubric_drafts"
 REFUSED, NO_REPLY, REJECTED = "refused_by_endpoint", "no_reply", "rejected_by_review"
 # Of every target the places in the pool of what it is shown, the most similar first.
 Nearest = Callable[[Sequence[Target], Sequence[Exemplar]], Sequence[tuple[int, ...]]]
-
-
-class LostReplies(RuntimeError):
-    """An endpoint's replies do not answer the calls one by one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,49 +66,65 @@ def draft_rubrics(
         config: length and temperature of a reply.
         shape: what a draft must look like.
         endpoint: the drafter.
-        ask: answers calls in their order; asked once for all first drafts and once for all repairs.
+        ask: answers calls in their order, one reply each; asked once for the first drafts of `CALLS_AT_ONCE` instructions and
+            once for their repairs.
         nearest: chooses exemplars.
         rejected: rubric_versions that a physician has turned down.
-
-    Raises:
-        LostReplies: fewer or more replies than calls.
     """
-    shown = nearest(targets, pool)
-    calls = _draft_calls(targets, pool, shown, config, shape)
-    replies = _answers(calls, endpoint, ask)
-    drafts = [_read(reply, shape) for reply in replies]
-    broken = [place for place, draft in enumerate(drafts) if draft.faults and replies[place].text is not None]
     made = Drafted(counts=Counter(asked=len(targets), drafted=0, repaired=0, quarantined=0))
+    asked = list(zip(targets, nearest(targets, pool), strict=True))
+    for start in range(0, len(asked), CALLS_AT_ONCE):
+        some = asked[start : start + CALLS_AT_ONCE]
+        _draft_some(made, some, pool, config=config, shape=shape, endpoint=endpoint, ask=ask, rejected=rejected)
+    return made
+
+
+def batches_for(instructions: int) -> int:
+    """The most batches of calls in which so many instructions are drafted for: first drafts and repairs."""
+    return 2 * ceil(instructions / CALLS_AT_ONCE)
+
+
+def _draft_some(
+    made: Drafted,
+    some: Sequence[tuple[Target, tuple[int, ...]]],
+    pool: Sequence[Exemplar],
+    *,
+    config: DrafterConfig,
+    shape: ShapeConfig,
+    endpoint: EndpointConfig,
+    ask: Ask,
+    rejected: Collection[str],
+) -> None:
+    """Drafts for as many targets, each with what it is shown, as are asked about at once."""
+    calls = _draft_calls(some, pool, config, shape)
+    replies = list(ask(calls, endpoint))
+    drafts = [_read(reply, shape) for _, reply in zip(calls, replies, strict=True)]
+    broken = [place for place, draft in enumerate(drafts) if draft.faults and replies[place].text is not None]
     made.counts.update(f"first reply {drafts[place].faults[0].kind}" for place in broken)
     repairs = [
         replace(calls[place], messages=repair_messages(calls[place].messages, _text(replies[place]), drafts[place].faults))
         for place in broken
     ]
-    for place, reply in zip(broken, _answers(repairs, endpoint, ask), strict=True):
+    for place, reply in zip(broken, ask(repairs, endpoint) if repairs else (), strict=True):
         drafts[place] = _read(reply, shape)
         # Where the second call brought nothing, the first reply is all there is to look at.
         replies[place] = reply if reply.text is not None else replies[place]
     repaired = set(broken)
-    for place, (target, draft) in enumerate(zip(targets, drafts, strict=True)):
+    for place, ((target, shown), draft) in enumerate(zip(some, drafts, strict=True)):
         facts = {
             "drafter": endpoint.model,
-            "exemplars": json.dumps([pool[one].instruction_id for one in shown[place]]),
+            "exemplars": json.dumps([pool[one].instruction_id for one in shown]),
             "repaired": place in repaired,
         }
         _settle(made, target, draft, replies[place], facts, rejected)
-    return made
 
 
 def _draft_calls(
-    targets: Sequence[Target],
-    pool: Sequence[Exemplar],
-    shown: Sequence[tuple[int, ...]],
-    config: DrafterConfig,
-    shape: ShapeConfig,
+    some: Sequence[tuple[Target, tuple[int, ...]]], pool: Sequence[Exemplar], config: DrafterConfig, shape: ShapeConfig
 ) -> list[Call]:
     system, schema = expert_prompt(shape), draft_schema(shape)
     # Made once for all prompts that show them.
-    texts = {place: shown_exemplar(pool[place].text, pool[place].rubric) for place in {one for few in shown for one in few}}
+    texts = {place: shown_exemplar(pool[place].text, pool[place].rubric) for place in {one for _, few in some for one in few}}
     return [
         Call(
             messages=draft_messages(system, target.text, [texts[place] for place in reversed(few)]),
@@ -119,15 +132,8 @@ def _draft_calls(
             temperature=config.temperature,
             schema=schema,
         )
-        for target, few in zip(targets, shown, strict=True)
+        for target, few in some
     ]
-
-
-def _answers(calls: Sequence[Call], endpoint: EndpointConfig, ask: Ask) -> list[Reply]:
-    replies = list(ask(calls, endpoint)) if calls else []
-    if len(replies) != len(calls):
-        raise LostReplies(f"endpoint {endpoint.host}: {len(replies)} replies to {len(calls)} calls; run again")
-    return replies
 
 
 def _text(reply: Reply) -> str:

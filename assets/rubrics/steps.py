@@ -18,12 +18,13 @@ import pyarrow.parquet as pq
 
 from assets.endpoints.calls import Ask
 from assets.endpoints.config import EndpointConfig
+from assets.endpoints.unfinished import Counted
 from assets.instructions.embedding import TextEmbedder
 from assets.instructions.project_file import section
 from assets.instructions.tables import SORT_KEYS, TableWriter, write_table
 from assets.rubrics.config import DrafterConfig, RubricsConfig, rubrics_config
 from assets.rubrics.current import criterion_history, current_rubrics, rejected_versions, rubric_count
-from assets.rubrics.drafting import draft_rubrics
+from assets.rubrics.drafting import batches_for, draft_rubrics
 from assets.rubrics.exemplars import Embed, Place, Target, eligible_pool, nearest_exemplars
 from assets.steps import Metadata, Settings, Step, StepRun
 from training.config import ConfigError
@@ -47,19 +48,22 @@ def _endpoint(settings: Settings, drafter: DrafterConfig) -> EndpointConfig:
     return endpoint_named(settings.config, drafter.endpoint)
 
 
-def _ask(settings: Settings) -> Ask:
+def _ask(settings: Settings, *, batches: int) -> Ask:
     from assets.endpoints.desk import asker
 
-    return asker(settings, purpose="draft_rubrics")
+    return asker(settings, purpose="draft_rubrics", batches=batches)
 
 
 def _draft_config(settings: Settings) -> dict[str, Any]:
     config = _config(settings)
     if config.drafter is None:
         return {"drafter": None}
+    from assets.endpoints.project import asking
+
     # The endpoint by what its replies depend on: neither its address nor its name in the user's file is part of that.
     drafter = {"endpoint": _endpoint(settings, config.drafter).identity} | config.drafter.model_dump(exclude={"endpoint"})
-    return config.model_dump(mode="json", exclude={"use_unreviewed"}) | {"drafter": drafter}
+    values = config.model_dump(mode="json", exclude={"use_unreviewed"})
+    return values | {"drafter": drafter} | asking(settings.config)
 
 
 def _draft_inputs(config: Mapping[str, Any]) -> tuple[str, ...]:
@@ -83,13 +87,14 @@ def _draft(run: StepRun) -> dict[str, Metadata]:
             write_table(table, [], run.outputs[table])
         return {"rubric_drafts": {"drafter": "none: name one in the section rubrics"}, "draft_quarantine": {"rows": 0}}
     if _draft_config(run.settings) != run.config:
-        raise ConfigError("section rubrics: it changed while the run was planned; run again")
+        raise ConfigError("sections rubrics, endpoints and calls: they changed while the run was planned; run again")
     places = {
         key: Place(cluster, split)
         for key, cluster, split in _rows(run, "instruction_splits", "instruction_id", "cluster_id", "split")
     }
     chosen = _chosen(run, config, places)
     pool = eligible_pool(_read(run, "exemplar_pool").to_pylist(), places, config.shape) if config.exemplars else []
+    ask = Counted(_ask(run.settings, batches=batches_for(len(chosen))))
     made = draft_rubrics(
         [
             Target(instruction_id=key, text=text, cluster_id=places[key].cluster_id)
@@ -100,7 +105,7 @@ def _draft(run: StepRun) -> dict[str, Metadata]:
         config=config.drafter,
         shape=config.shape,
         endpoint=_endpoint(run.settings, config.drafter),
-        ask=_ask(run.settings),
+        ask=ask,
         nearest=partial(nearest_exemplars, k=config.exemplars, embed=_embedding(run)),
         rejected=frozenset(rejected_versions(_read(run, "review_decisions")).to_pylist()),
     )
@@ -108,7 +113,11 @@ def _draft(run: StepRun) -> dict[str, Metadata]:
     write_table("draft_quarantine", made.quarantine, run.outputs["draft_quarantine"])
     refused = {name: number for name, number in made.counts.items() if name.startswith("quarantined")}
     return {
-        "rubric_drafts": {"exemplar pool": len(pool), **{name: n for name, n in made.counts.items() if name not in refused}},
+        "rubric_drafts": {
+            "exemplar pool": len(pool),
+            **{name: n for name, n in made.counts.items() if name not in refused},
+            **ask.metadata,
+        },
         "draft_quarantine": {"rows": len(made.quarantine), **refused},
     }
 

@@ -81,17 +81,3 @@ def verdicts_config(profile: str, overrides: Mapping[str, Any]) -> VerdictsConfi
         raise ConfigError(f"unknown profile {profile!r}; allowed: {', '.join(PROFILES)}")
     values = {**read_yaml(CONFIG_DIR / f"{profile}.yaml"), **overrides}
     return parse_config(VerdictsConfig, values, where=f"{SECTION} ({profile})")
-
-
-def user_section(path: Path | None) -> Mapping[str, Any]:
-    """The section `verdicts` of a user's file; empty without a file or a section.
-
-    Raises:
-        ConfigError: an unreadable file, or a section that is no mapping.
-    """
-    values = None if path is None else read_yaml(path).get(SECTION)
-    if values is None:
-        return {}
-    if not isinstance(values, dict):
-        raise ConfigError(f"{path}: {SECTION} must map names to their values")
-    return values

@@ -36,6 +36,13 @@ _BEST = r"(?:full|perfect|maximum|max|highest|top|best|excellent|pass(?:ing)?|\d
 # Of a text, and not of what a treatment did: "this response to therapy".
 _THIS = r"(?:this|the above|the present|my) (?:response|answer|reply|text)\b(?! to (?!be\b|the question\b|the prompt\b))"
 _NEAR = r"(?:(?!\b(?:whether|if|when|once|until|that)\b)[^.!?]){0,60}?"
+# Items of a list, of which nobody says what they are for: no "criteria for discharge", no "requirements of your insurer".
+_LIST = r"(?:the|this|that|your) (?:list|rubric)\b"
+_LISTED = rf"(?:requirements?|criteri(?:on|a)|items?|points?)\b(?! for\b)(?! of (?!{_LIST}))"
+_ALL_OF = r"(?:every|all|each)(?: \w+){0,4}?"
+_ARE = r"(?:is|are|was|were|has been|have been) (?:all |\w+ly )*"
+# An order, and not what a doctor does.
+_ORDERED = r"(?:^|[.!?:;,] |[\"'(-] ?|\b(?:please|simply|you (?:must|should|have to|need to|are to)) )"
 # What is to be forgotten.
 _IGNORE = (
     r"(?<!not )(?<!n't )(?<!never )\b(?:ignore|disregard|forget|override|bypass|stop following|do not follow|don't follow) "
@@ -64,6 +71,9 @@ _WANTS = (
     rf"{_MARK} {_EVERY} ?{_CRITERIA} {_MET}",
     rf"{_MARK} (?:everything|them all|it all|all of (?:them|it|this)|c\d{{1,2}}) (?:as )?{_MET}",
     rf"{_CRITERIA}{_NEAR}\b{_MUST} {_MARKED} (?:as )?{_MET}",
+    rf"{_ORDERED}(?:answer|say|state|report|confirm) that {_ALL_OF} {_LISTED}{_NEAR}\b{_ARE}{_MET}",
+    rf"(?<!if )(?<!when )(?<!once )(?<!until )(?<!unless )(?<!after )(?<!whether )(?<!that )\b{_ALL_OF} {_LISTED}"
+    rf" (?:of|on|in|from) {_LIST}{_NEAR}\b{_ARE}{_MET}",
     # Words of this work that no answer to a patient has.
     rf"\b(?:verdicts?|rubrics?|veto(?:e?s)?|(?<!if )(?<!when )(?<!once )(?<!whether )(?:each|every) criterion)\b{_NEAR} {_MET}",
     rf"\b(?:answer|reply|respond|output|return|say|write|print)(?: (?:only|just|with|simply|always))* [\"']?(?:un)?met\b[\"']?"

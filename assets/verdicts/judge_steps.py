@@ -10,9 +10,13 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from assets.endpoints.calls import CALLS_AT_ONCE
+from assets.endpoints.unfinished import Counted
+from assets.instructions.project_file import section
 from assets.instructions.tables import TableWriter, to_arrow, write_table
 from assets.steps import Metadata, Settings, Step, StepRun
-from assets.verdicts.config import SECTION, JudgeConfig, VerdictsConfig, user_section, verdicts_config
+from assets.verdicts.config import SECTION, JudgeConfig, VerdictsConfig, verdicts_config
+from training.config import ConfigError
 
 if TYPE_CHECKING:
     from assets.endpoints.calls import Ask
@@ -20,20 +24,23 @@ if TYPE_CHECKING:
     from assets.verdicts.judge import JudgeItem
 
 AGREEMENT = "judge_agreement.json"
-# Calls asked at once: enough that an endpoint is never idle for long, few enough that their prompts fit in memory.
-CALLS_AT_ONCE = 2000
 Judge = tuple[JudgeConfig, "EndpointConfig"]
 
 
 def _settings_config(settings: Settings) -> VerdictsConfig:
-    return verdicts_config(settings.profile, user_section(settings.config))
+    return verdicts_config(settings.profile, section(settings.config, SECTION))
 
 
 def _config(settings: Settings) -> dict[str, Any]:
     """The keys, with what an endpoint's replies depend on in place of its name; without a judge no endpoint is looked up."""
     config = _settings_config(settings)
+    values = config.model_dump(mode="json")
+    if not config.judges:
+        return values
+    from assets.endpoints.project import asking
+
     judges = [{**judge.model_dump(), "endpoint": endpoint.identity} for judge, endpoint in _judges(settings, config)]
-    return {**config.model_dump(mode="json"), "judges": judges}
+    return {**values, "judges": judges, **asking(settings.config)}
 
 
 def _judges(settings: Settings, config: VerdictsConfig) -> list[Judge]:
@@ -45,6 +52,8 @@ def _judges(settings: Settings, config: VerdictsConfig) -> list[Judge]:
 
 
 def _judge(run: StepRun) -> dict[str, Metadata]:
+    if _config(run.settings) != run.config:
+        raise ConfigError("sections verdicts, endpoints and calls: they changed while the run was planned; run again")
     config = _settings_config(run.settings)
     judges = _judges(run.settings, config)
     if not judges:
@@ -54,7 +63,9 @@ def _judge(run: StepRun) -> dict[str, Metadata]:
         return {"model_verdicts": {"rows": 0}, "judge_costs": {"judges": 0}, "judge_agreement": {"judges": 0}}
     from assets.endpoints.desk import asker
 
-    return judge_tables(run, config, judges, asker(run.settings, purpose=SECTION))
+    ask = Counted(asker(run.settings, purpose=SECTION))
+    metadata = judge_tables(run, config, judges, ask)
+    return {**metadata, "model_verdicts": metadata["model_verdicts"] | ask.metadata}
 
 
 def judge_tables(run: StepRun, config: VerdictsConfig, judges: Sequence[Judge], ask: Ask) -> dict[str, Metadata]:

@@ -14,7 +14,7 @@ import pytest
 
 import training.stages
 from assets.chain import CHAIN
-from assets.steps import Step
+from assets.steps import Settings, Step
 from training.manifests import ArtifactRef
 from training.stages import ROOT, STAGES
 
@@ -231,3 +231,26 @@ def test_library_versions_and_inputs_and_config_count(monkeypatch: pytest.Monkey
     first = step.key({"a": 1}, {"in": ref})
     monkeypatch.setattr(training.stages, "version", lambda name: "2" if name == "duckdb" else "1")
     assert step.key({"a": 1}, {"in": ref}) != first
+
+
+ASKING = """
+endpoints: {one: {base_url: "http://127.0.0.1:9/v1", model: m, family: f}}
+curation:
+  difficulty: {scorers: [endpoint], endpoint: one}
+  taxonomy: {classifier: endpoint, endpoint: one}
+rubrics: {drafter: {endpoint: one}}
+responses: {generators: [{endpoint: one}]}
+verdicts: {judges: [{name: one, endpoint: one}]}
+"""
+
+
+@pytest.mark.parametrize("name", ["difficulty", "taxonomy", "draft_rubrics", "generate_responses", "judge"])
+def test_of_the_section_calls_what_is_asked_again_counts_and_what_it_may_cost_does_not(name: str, tmp_path: Path) -> None:
+    step = next(step for step in CHAIN if step.name == name)
+
+    def key(calls: str) -> str:
+        file = tmp_path / "own.yaml"
+        file.write_text(ASKING + calls, encoding="utf-8")
+        return step.key(step.config(Settings(profile="local", sources=(), home=tmp_path, config=file)), {})
+
+    assert key("calls: {tokens: 5, failures_allowed: 0.5}") == key("") != key("calls: {retry_refused: true}")

@@ -151,6 +151,21 @@ def test_what_was_decided_is_not_decided_again_until_the_past_changes(project: P
     assert (project.store.fetch(ref) / "a.txt").read_text() == "ab"
 
 
+def test_unfinished_work_is_published_and_done_again_also_where_a_past_carries_it_on(project: Project) -> None:
+    done: list[int] = []
+
+    def work(run: StepRun) -> dict[str, Metadata]:
+        done.append(len(done))
+        return write("made", "x", **({"unfinished": 1} if len(done) < 3 else {}))(run)
+
+    for past in ("", "made", "", ""):
+        assert project.run(make_step("made", work, past=past)).success
+        assert current_making(project.instance, project.store, "made") is not None
+    # Twice unfinished, then done, then known.
+    assert done == [0, 1, 2]
+    assert project.shown("made")["reused"] is True
+
+
 @pytest.mark.parametrize("error", [SourceError("source kqa: nothing there"), StageRefusal("no pair")])
 def test_an_error_that_says_all_arrives_as_its_message(error: Exception, project: Project) -> None:
     def fail(work: StepRun) -> dict[str, Metadata]:

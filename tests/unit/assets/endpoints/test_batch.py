@@ -12,7 +12,10 @@ from typing import Any
 
 import pytest
 
-from assets.endpoints.calls import Reply
+from assets.endpoints.calls import Call, Reply
+from assets.endpoints.client import Answer, EndpointClient
+from assets.endpoints.config import CallsConfig
+from assets.endpoints.desk import desk
 from assets.endpoints.errors import BudgetExceeded, CallsFailed
 from tests.fixtures.fault_server import ROOT, fault_server
 from tests.unit.assets.endpoints.asking import ask, endpoint, question, questions, rows
@@ -79,7 +82,7 @@ def test_what_failed_is_asked_for_alone_and_how_it_failed_is_said(tmp_path: Path
     ]
     with fault_server(tmp_path, rules) as server:
         once = endpoint(server.base_url, attempts=1)
-        with pytest.raises(CallsFailed, match=r"5 of 9 calls to .* got no reply \(dropped 3, HTTP 503 2\)"):
+        with pytest.raises(CallsFailed, match=r"5 of a batch of 9 calls to .* got no reply \(dropped 3, HTTP 503 2\)"):
             ask(tmp_path, questions(9), once, failures_allowed=0.5)
         replies = ask(tmp_path, questions(9), once, failures_allowed=0.56)
         assert [reply.outcome == "failed" for reply in replies] == [n in (1, 2, 4, 5, 6) for n in range(9)]
@@ -99,7 +102,7 @@ def test_the_budget_is_never_exceeded_and_used_as_far_as_it_goes(tmp_path: Path,
         assert server.tokens() == fit * BOUND
         assert str(raised.value) == (
             f"calls.tokens is {limit:,}, and {fit * BOUND:,} tokens are spent: the next call may take 337 tokens;"
-            f" {30 - fit} of this step's calls are left to ask, all others are kept: raise calls.tokens and run again"
+            f" {30 - fit} of this batch of calls are left to ask, all others are kept: raise calls.tokens and run again"
         )
         # The ledger remembers: a new run has no budget of its own.
         with pytest.raises(BudgetExceeded):
@@ -176,3 +179,29 @@ def test_an_interruption_ends_it_at_once_and_what_was_in_flight_counts_as_paid(t
             ask(tmp_path, questions(40), endpoint(server.base_url), tokens=4 * BOUND)
         ask(tmp_path, questions(40), endpoint(server.base_url))
         assert server.asked() == {f"q{number}": 2 if 20 <= number < 24 else 1 for number in range(40)}
+
+
+def test_a_defect_arrives_as_itself_and_not_as_a_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def attempt(self: EndpointClient, call: Call) -> Answer:
+        raise ZeroDivisionError("a defect")
+
+    monkeypatch.setattr(EndpointClient, "attempt", attempt)
+    with pytest.raises(ZeroDivisionError, match="a defect"):
+        ask(tmp_path, questions(3), endpoint("http://127.0.0.1:9/v1"))
+
+
+def test_the_progress_of_a_step_of_several_batches_says_which_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with fault_server(tmp_path) as server:
+        for batches in (3, 1, None):
+            asking = desk(tmp_path / "ledger.sqlite", CallsConfig(), purpose="test", batches=batches)
+            for _ in range(2):
+                asking(questions(1), endpoint(server.base_url))
+    said = [line.strip().partition(":")[0] for line in capsys.readouterr().err.splitlines()]
+    assert said == [
+        "test by m, batch 1 of at most 3",
+        "test by m, batch 2 of at most 3",
+        "test by m",
+        "test by m",
+        "test by m",
+        "test by m, batch 2",
+    ]

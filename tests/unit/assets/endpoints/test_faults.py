@@ -61,7 +61,7 @@ def test_what_is_no_reply_is_failed_counted_and_asked_for_alone_in_the_next_run(
             ask(tmp_path, questions(3), quick)
         host = server.base_url.split("/")[2]
         assert str(raised.value) == (
-            f"1 of 3 calls to {host} got no reply ({kind} 1); all others are kept: run again to ask for these alone"
+            f"1 of a batch of 3 calls to {host} got no reply ({kind} 1); all others are kept: run again to ask for these alone"
         )
         server.set_rules([])
         again = ask(tmp_path, questions(3), quick)
@@ -216,7 +216,7 @@ def test_an_endpoint_that_refuses_everybody_is_configured_wrong(tmp_path: Path) 
 def test_nobody_listening_costs_nothing(tmp_path: Path) -> None:
     with fault_server(tmp_path) as server:
         gone = endpoint(server.base_url, attempts=2)
-    with pytest.raises(CallsFailed, match=r"2 of 2 calls to 127.0.0.1:\d+ got no reply \(not reached 2\)"):
+    with pytest.raises(CallsFailed, match=r"2 of a batch of 2 calls to 127.0.0.1:\d+ got no reply \(not reached 2\)"):
         ask(tmp_path, questions(2), gone)
     assert rows(tmp_path, "select sum(billed_tokens) from failed") == [(0,)]
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -13,7 +15,7 @@ from assets.endpoints.desk import asker, ledger_path
 from assets.endpoints.project import calls_config, endpoint_named
 from assets.steps import Settings
 from tests.fixtures.fault_server import fault_server
-from tests.unit.assets.endpoints.asking import endpoint, question
+from tests.unit.assets.endpoints.asking import ask, endpoint, question
 from training.config import ConfigError
 
 FILE = """
@@ -70,6 +72,41 @@ def test_addresses_that_will_not_do_are_refused_without_being_repeated(url: str)
     with pytest.raises(ValidationError) as raised:
         EndpointConfig(base_url=url, model="m")
     assert "hidden" not in str(raised.value)
+
+
+def declared(folder: Path, one: dict[str, Any], two: dict[str, Any]) -> Path:
+    address = "http://127.0.0.1:{}/v1"
+    path = folder / "own.yaml"
+    ends = {
+        "one": {"base_url": address.format(1), "model": "m"} | one,
+        "two": {"base_url": address.format(2), "model": "m"} | two,
+    }
+    path.write_text(json.dumps({"endpoints": ends}), encoding="utf-8")
+    return path
+
+
+def test_one_model_at_two_addresses_is_refused_unless_a_label_tells_them_apart(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"endpoints.two: one has the model 'm' too, at another base_url.*give one of them a"):
+        endpoint_named(declared(tmp_path, {}, {}), "two")
+    same = declared(tmp_path, {"base_url": "http://127.0.0.1:2/v1/"}, {"concurrency": 1})
+    assert endpoint_named(same, "one").identity == endpoint_named(same, "two").identity
+    apart = declared(tmp_path, {}, {"deployment": "awq"})
+    assert endpoint_named(apart, "one").identity == {"model": "m", "structured": "json_schema"}
+    assert endpoint_named(apart, "two").identity == {"model": "m", "structured": "json_schema", "deployment": "awq"}
+    # Behind one label stands one model, wherever it is asked.
+    both = declared(tmp_path, {"deployment": "awq"}, {"deployment": "awq"})
+    assert endpoint_named(both, "one").identity == endpoint_named(both, "two").identity
+
+
+def test_two_deployments_of_one_model_share_no_reply(tmp_path: Path) -> None:
+    with fault_server(tmp_path) as server:
+        calls = [question(1)]
+        assert not ask(tmp_path, calls, endpoint(server.base_url))[0].replayed
+        assert not ask(tmp_path, calls, endpoint(server.base_url, deployment="awq"))[0].replayed
+        assert ask(tmp_path, calls, endpoint("http://127.0.0.1:9/v1", deployment="awq"))[0].replayed
+        assert server.asked() == {"q1": 2}
+    keys = {call_key("m", question(1), deployment=label) for label in (None, "awq", "json_object")}
+    assert len(keys) == 3
 
 
 def test_an_asker_keeps_its_ledger_in_the_project_folder_under_the_users_limits(tmp_path: Path, file: Path) -> None:

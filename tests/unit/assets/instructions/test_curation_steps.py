@@ -162,6 +162,19 @@ def test_the_steps_ask_the_declared_endpoint_and_pay_once(folder: Path) -> None:
         assert len(server.received()) == 9
 
 
+def test_calls_without_a_reply_leave_the_steps_unfinished(folder: Path) -> None:
+    config = folder / "own.yaml"
+    with fault_server(folder / "server", [{"when": "gout", "status": 503}, {"reply": "null"}]) as server:
+        config.write_text(
+            f"endpoints: {{judge: {{base_url: '{server.base_url}', model: m, attempts: 1}}}}\n"
+            "calls: {failures_allowed: 0.5}\n"
+            "curation:\n  difficulty: {scorers: [endpoint], endpoint: judge}\n"
+            "  taxonomy: {classifier: endpoint, endpoint: judge}\n",
+            encoding="utf-8",
+        )
+        assert [run(step, folder, config)["unfinished"] for step in (DIFFICULTY, TAXONOMY)] == [1, 1]
+
+
 def test_a_file_that_changed_since_the_run_was_planned_asks_nobody(folder: Path) -> None:
     config = folder / "own.yaml"
     text = "endpoints: {judge: {base_url: 'http://127.0.0.1:9/v1', model: MODEL}}\n"

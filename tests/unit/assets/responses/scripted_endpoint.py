@@ -29,9 +29,11 @@ class ScriptedAsk:
     def __init__(self, script: Script) -> None:
         self.script = script
         self.asked: list[tuple[str, Call]] = []
+        self.lengths: list[int] = []
 
     def __call__(self, calls: Sequence[Call], to: EndpointConfig) -> list[Reply]:
         replies = []
+        self.lengths.append(len(calls))
         for call in calls:
             self.asked.append((to.model, call))
             assert call.seed is not None

@@ -30,7 +30,7 @@ def answer(monkeypatch: pytest.MonkeyPatch) -> Callable[..., ScriptedAsk]:
         ask = ScriptedAsk(script)
         module = ModuleType("assets.endpoints.desk")
 
-        def asker(settings: Settings, *, purpose: str) -> ScriptedAsk:
+        def asker(settings: Settings, *, purpose: str, batches: int) -> ScriptedAsk:
             assert purpose == "responses"
             return ask
 
@@ -175,7 +175,7 @@ def test_an_endpoint_that_changed_since_planning_is_not_asked(tmp_path: Path, an
         previous=None,
     )
     assert GENERATE_RESPONSES.run is not None
-    with pytest.raises(ConfigError, match="sections responses and endpoints: they changed while the run was planned"):
+    with pytest.raises(ConfigError, match="sections responses, endpoints and calls: they changed while the run was planned"):
         GENERATE_RESPONSES.run(work)
     assert ask.asked == []
 

@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import assets.rubrics.drafting as drafting
 from assets.endpoints.calls import Ask, Call, Reply, call_key
 from assets.endpoints.config import EndpointConfig
 from assets.instructions.sources.base import MAX_RAW
 from assets.instructions.tables import to_arrow
 from assets.rubrics.config import DrafterConfig, ShapeConfig
 from assets.rubrics.draft_schema import draft_schema
-from assets.rubrics.drafting import Drafted, LostReplies, draft_rubrics
+from assets.rubrics.drafting import Drafted, batches_for, draft_rubrics
 from assets.rubrics.exemplars import Exemplar, Target
 from assets.rubrics.statements import versioned
 
@@ -193,10 +194,21 @@ def test_an_instruction_that_asks_for_an_empty_rubric_gets_none_accepted() -> No
     assert made.criteria == [] and [row["reason"] for row in made.quarantine] == ["no_main_criterion"]
 
 
+def test_no_more_is_asked_at_once_than_fits_in_memory_and_the_rubrics_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    script = {"A": [GOOD], "B": [BAD, GOOD], "C": ["no", "no"], "D": [GOOD], "E": ["cut", GOOD]}
+    whole = draft(Scripted(script), *script)
+    monkeypatch.setattr(drafting, "CALLS_AT_ONCE", 2)
+    ask = Scripted(script)
+    assert draft(ask, *script) == whole
+    # Two first drafts and a repair, twice; and the last one with its own.
+    assert [len(calls) for calls in ask.passes] == [2, 1, 2, 1, 1, 1]
+    assert batches_for(5) == 6
+
+
 @pytest.mark.parametrize("number", [0, 2])
 def test_replies_that_do_not_answer_the_calls_one_by_one_are_an_error(number: int) -> None:
     reply = Reply(key="k", outcome="answered", text=GOOD, finish="stop", prompt_tokens=1, completion_tokens=1, replayed=False)
-    with pytest.raises(LostReplies, match=f"{number} replies to 1 calls"):
+    with pytest.raises(ValueError, match=r"zip\(\) argument 2 is"):
         draft(lambda calls, endpoint: [reply] * number, "Q")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +103,7 @@ class Answering:
 def ask(monkeypatch: pytest.MonkeyPatch) -> Answering:
     answering = Answering()
 
-    def desk(settings: Settings) -> Ask:
+    def desk(settings: Settings, *, batches: int) -> Ask:
         return answering
 
     monkeypatch.setattr(steps, "_ask", desk)
@@ -276,3 +276,17 @@ def test_published_rubrics_pass_through_unchanged(folder: Path) -> None:
 def test_a_drafter_that_the_file_does_not_declare_is_named(folder: Path) -> None:
     with pytest.raises(ConfigError, match="endpoint 'other' is not declared"):
         DRAFT_RUBRICS.config(settings(folder, CONFIG.replace("endpoint: mine", "endpoint: other")))
+
+
+def test_a_draft_that_got_no_reply_leaves_the_step_unfinished(
+    folder: Path, ask: Answering, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "unfinished" not in run(DRAFT_RUBRICS, folder, settings(folder))["rubric_drafts"]
+
+    def failing(calls: Sequence[Call], endpoint: EndpointConfig) -> list[Reply]:
+        first, *others = ask(calls, endpoint)
+        return [replace(first, outcome="failed", text=None, error="timeout"), *others]
+
+    monkeypatch.setattr(steps, "_ask", lambda settings, *, batches: failing)
+    assert run(DRAFT_RUBRICS, folder, settings(folder))["rubric_drafts"]["unfinished"] == 1
+    assert [row["reason"] for row in made(folder, "draft_quarantine")] == ["no_reply"]

@@ -14,14 +14,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from scripted_judges import ENDPOINT, SINGLE, TOGETHER, Scripted, always, item, labels_in, verdicts
+from scripted_judges import ENDPOINT, SINGLE, TOGETHER, Scripted, always, item, labels_in, reply, verdicts
 
 import assets.verdicts.judge_selection as judge_selection
 import assets.verdicts.judge_steps as steps
 from assets.endpoints.calls import Call
 from assets.instructions.tables import SCHEMAS, write_table
 from assets.steps import Settings, StepRun
-from assets.verdicts.config import user_section, verdicts_config
+from assets.verdicts.config import verdicts_config
 from assets.verdicts.judge_steps import AGREEMENT, JUDGE, at_once
 from training.config import PROFILES, ConfigError
 from training.records import HELD_OUT_SPLITS
@@ -139,6 +139,7 @@ def judge(tables: Path, monkeypatch: pytest.MonkeyPatch) -> Runner:
         if section.get("judges", TWO):
             desk.asker = lambda settings, *, purpose: ask  # type: ignore[attr-defined]
         project.endpoint_named = lambda path, name: ENDPOINT  # type: ignore[attr-defined]
+        project.asking = lambda path: {"retry_refused": False}  # type: ignore[attr-defined]
         monkeypatch.setitem(sys.modules, desk.__name__, desk)
         monkeypatch.setitem(sys.modules, project.__name__, project)
         file = tables / "user.yaml"
@@ -153,7 +154,8 @@ def judge(tables: Path, monkeypatch: pytest.MonkeyPatch) -> Runner:
         inputs = {role: tables / asset for role, asset in JUDGE.used_inputs(config).items()}
         assert JUDGE.run is not None
         metadata = JUDGE.run(StepRun(settings=settings, config=config, inputs=inputs, outputs=outputs, refs={}, previous=None))
-        assert metadata.keys() == set(JUDGE.outputs) and json.dumps(metadata)
+        assert metadata.keys() == set(JUDGE.outputs)
+        (out / "metadata.json").write_text(json.dumps(metadata), encoding="utf-8")
         rows: list[dict[str, Any]] = pq.read_table(outputs["model_verdicts"] / "model_verdicts.parquet").to_pylist()
         return rows, ask, out
 
@@ -256,13 +258,39 @@ def test_the_config_names_what_replies_depend_on_and_not_where_the_endpoint_is(j
     assert "127.0.0.1" not in json.dumps(config)
 
 
-def test_a_section_that_is_no_mapping_is_refused_and_none_is_empty(tmp_path: Path) -> None:
+def test_a_call_without_a_reply_leaves_the_step_unfinished(judge: Runner) -> None:
+    _, _, out = judge(always("met", "daily"))
+    assert "unfinished" not in json.loads((out / "metadata.json").read_text())["model_verdicts"]
+    _, ask, out = judge(lambda call: reply(None, outcome="failed") if "t_open" in call.messages[-1].content else "{}")
+    failed = sum("t_open" in call.messages[-1].content for call in ask.calls)
+    # One call for each of three criteria, and one for all.
+    assert failed == 4
+    assert json.loads((out / "metadata.json").read_text())["model_verdicts"]["unfinished"] == failed
+
+
+@pytest.mark.parametrize("judges", [TWO[:1], []])
+def test_a_file_that_changed_since_the_run_was_planned_is_refused(judges: list[Any], tables: Path, tmp_path: Path) -> None:
     file = tmp_path / "user.yaml"
-    file.write_text("verdicts: [1]", encoding="utf-8")
-    with pytest.raises(ConfigError, match="verdicts must map names to their values"):
-        user_section(file)
-    file.write_text("sources: {}", encoding="utf-8")
-    assert user_section(file) == user_section(None) == {}
+    settings = Settings(profile="smoke", sources=(), home=tables / "home", config=file)
+    one = {"endpoints": {"x": {"base_url": "http://127.0.0.1:1/v1", "model": "m"}}, "verdicts": {"judges": TWO}}
+    file.write_text(json.dumps(one), encoding="utf-8")
+    config = JUDGE.config(settings)
+    file.write_text(json.dumps({**one, "verdicts": {"judges": judges}}), encoding="utf-8")
+    assert JUDGE.run is not None
+    with pytest.raises(ConfigError, match="sections verdicts, endpoints and calls: they changed while the run was planned"):
+        JUDGE.run(StepRun(settings=settings, config=config, inputs={}, outputs={}, refs={}, previous=None))
+
+
+def test_a_section_that_is_no_mapping_or_that_nobody_knows_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "user.yaml"
+    settings = Settings(profile="smoke", sources=(), home=tmp_path, config=file)
+    for text, message in (
+        ("verdicts: [1]", "verdicts must map names to their values"),
+        ("verdict: {}", "verdict: unknown key"),
+    ):
+        file.write_text(text, encoding="utf-8")
+        with pytest.raises(ConfigError, match=message):
+            JUDGE.config(settings)
 
 
 @pytest.mark.parametrize("profile", PROFILES)

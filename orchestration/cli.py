@@ -155,6 +155,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
     from assets.instructions.sources.registry import resolve_sources
     from assets.instructions.sources.specs import load_specs
     from assets.steps import Settings
+    from orchestration.sections import check_models
 
     declared = arguments.config.absolute() if arguments.config else None
     if arguments.profile not in PROFILES:
@@ -162,6 +163,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
     personal_data_config(declared)
     curation_config(declared)
     calls_config(declared)
+    check_models(arguments.profile, declared)
     sources = tuple(arguments.source or load_specs(declared) or DEFAULT_SOURCES)
     resolve_sources(list(sources), declared=declared)
     return Settings(profile=arguments.profile, sources=sources, home=arguments.home.absolute(), config=declared)

@@ -46,7 +46,12 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser], a
 
 
 def _add_round(parser: argparse.ArgumentParser, *, count: int, of: str) -> None:
-    parser.add_argument("--round", required=True, metavar="NAME", help="small letters, digits and dashes, such as r1")
+    parser.add_argument(
+        "--round",
+        required=True,
+        metavar="NAME",
+        help="small letters, digits and single dashes, dots or underscores, such as r1",
+    )
     parser.add_argument("--reviewers", nargs="+", default=[], metavar="PSEUDONYM", help="who gets a share; no real names")
     parser.add_argument("--count", type=int, help=f"{of} to draw (default: {count})")
     parser.add_argument("--seed", type=int, help="of the draw (default: 0)")
@@ -94,7 +99,7 @@ def run_rounds(arguments: argparse.Namespace, settings: Settings) -> None:
             print(f"round {name}: " + ", ".join(f"{key} {value}" for key, value in known.items()))
         if kind == REVIEW:
             print(rates_table(review_rates(settings)))
-        print("what depends on it is stale now: promedical run brings it up to date")
+        print("what depends on it is stale now: promedical run brings it up to date, and drafts anew where exemplars changed")
     else:
         print(rates_table(review_rates(settings)))
 

@@ -175,6 +175,9 @@ def why(result: dg.ExecuteInProcessResult, failed_step: str | None) -> str:
     for event in result.all_events:
         if event.is_step_failure:
             data = event.step_failure_data
+            if data.error is not None and data.error.cls_name == "DagsterAssetCheckFailedError":
+                # What failed is told below, with its rows.
+                continue
             description = data.user_failure_data.description if data.user_failure_data else None
             reasons.append(f"{event.step_key}: {description or _unexpected(data.error)}")
     for evaluation in result.get_asset_check_evaluations():

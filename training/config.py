@@ -40,7 +40,7 @@ def parse_config(model: type[ConfigT], values: dict[str, Any], *, where: str) ->
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
-        message = first["msg"]
+        message = first["msg"].removeprefix("Value error, ")
         if first["type"] == "extra_forbidden":
             message = f"unknown key; allowed: {', '.join(sorted(model.model_fields))}"
         raise ConfigError(f"{where}: {key + ': ' if key else ''}{message}") from error

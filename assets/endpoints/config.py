@@ -5,12 +5,15 @@ What belongs here: the configuration alone, so that reading one needs no HTTP li
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, field_validator
 
 from training.config import StrictConfig
+
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 
 
 class EndpointConfig(StrictConfig):
@@ -56,6 +59,16 @@ class EndpointConfig(StrictConfig):
     backoff_seconds: float = Field(default=1.0, ge=0)
     give_up_after: int = Field(default=20, ge=1)
 
+    @field_validator("key_variable")
+    @classmethod
+    def _name_of_a_variable(cls, name: str | None) -> str | None:
+        # What is wrong is not repeated: it may be the key itself.
+        if name is not None and not _VARIABLE.fullmatch(name):
+            raise ValueError(
+                "key_variable must name an environment variable (capitals, digits, underscores), and never hold a key"
+            )
+        return name
+
     @field_validator("base_url")
     @classmethod
     def _plain_http(cls, url: str) -> str:
@@ -65,7 +78,13 @@ class EndpointConfig(StrictConfig):
         except ValueError:
             usable = False
         # What is wrong is not repeated: it may hold a secret.
-        if not usable or parts.username is not None or parts.query or parts.fragment:
+        if (
+            not usable
+            or parts.path.rstrip("/").endswith("/chat/completions")
+            or parts.username is not None
+            or parts.query
+            or parts.fragment
+        ):
             raise ValueError(
                 "base_url must be http(s)://host[:port]/v1, without user, password or query (name a key_variable instead)"
             )

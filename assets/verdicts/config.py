@@ -19,6 +19,8 @@ from training.records import HELD_OUT_SPLITS, SPLITS, Split
 
 CONFIG_DIR = Path(__file__).parent / "configs"
 SECTION = "verdicts"
+# Who else gives verdicts: K-QA's physicians and labels, and responses whose verdicts are known by construction.
+_TAKEN = frozenset({"physician", "published_majority", "composer", "editor", "adjudicated", "assumed", "human", "model"})
 Mode = Literal["together", "single"]
 
 
@@ -66,6 +68,9 @@ class VerdictsConfig(StrictConfig):
     def _names_differ(cls, judges: tuple[JudgeConfig, ...]) -> tuple[JudgeConfig, ...]:
         names = [judge.name for judge in judges]
         twice = sorted({name for name in names if names.count(name) > 1})
+        taken = sorted(name for name in names if name in _TAKEN or name.startswith("annotator"))
+        if taken:
+            raise ValueError(f"a judge may not be named {taken[0]}: verdicts that came with a source bear that name")
         if twice:
             raise ValueError(f"two judges are named {twice[0]}; give each a name of its own")
         return judges

@@ -18,8 +18,7 @@ from dagster._core.loader import LoadingContextForTest
 
 from assets.chain import steps_named
 from assets.interfaces import ProjectResource, current_ref
-from assets.reviewing.forms import FIRST_ROW
-from assets.reviewing.returned import ADJUDICATION
+from assets.reviewing.forms import ADJUDICATION, FIRST_ROW
 from assets.steps import Settings
 from assets.verdicts.adjudication_export import Export, read_export
 from orchestration.build import build_defs

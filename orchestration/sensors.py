@@ -30,7 +30,7 @@ _WAIT_SECONDS = 24 * 3600
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Takes in forms that reviewers put into the inbox: <home>/inbox, or a folder or s3:// prefix given to the UI.",
 )
-def returned_files(context: dg.SensorEvaluationContext, inbox: Inbox) -> dg.SensorResult | dg.SkipReason:
+def returned_files(context: dg.SensorEvaluationContext, inbox: Inbox) -> dg.SensorResult:
     """One run for each new or changed file that belongs to a round of this project folder; others are named in the log."""
     seen: dict[str, str] = json.loads(context.cursor) if context.cursor else {}
     found = dict(files_in(inbox.place))
@@ -59,7 +59,11 @@ def returned_files(context: dg.SensorEvaluationContext, inbox: Inbox) -> dg.Sens
             )
         )
     # Only what is still there is remembered, or the cursor would grow for ever.
-    return dg.SensorResult(run_requests=requests, cursor=json.dumps(handled, sort_keys=True))
+    cursor = json.dumps(handled, sort_keys=True)
+    if not requests:
+        known = f"{len(found)} known or of no round here" if found else "no form"
+        return dg.SensorResult(skip_reason=f"nothing new in {inbox.place} ({known})", cursor=cursor)
+    return dg.SensorResult(run_requests=requests, cursor=cursor)
 
 
 def files_in(inbox: str) -> Iterator[tuple[str, str]]:

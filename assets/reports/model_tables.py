@@ -101,7 +101,8 @@ def _responses(rows: Sequence[Row]) -> list[Table]:
         "Samples by model (family) and how they ended",
         ("Model", *(outcome.replace("_", " ") for outcome in outcomes), "Total"),
         text_cells([[model, *of_model, sum(of_model)] for model, of_model in counts.items()]),
-        "Distinct samples: one that repeats another of the same model word for word stands once. refusal: the model declines; truncated: cut at the length limit.",
+        "Distinct samples: one that repeats another of the same model word for word stands once."
+        " refusal: the model declines; truncated: cut at the length limit.",
     )
 
 

@@ -41,6 +41,7 @@ class Column:
         percent: numbers are shares, shown as percent.
         hidden: it is for reading back alone.
         computed: it holds a formula and is not read back.
+        spans: its value stands over all rows from one heading to the next; it is for reading alone.
     """
 
     name: str
@@ -51,8 +52,11 @@ class Column:
     percent: bool = False
     hidden: bool = False
     computed: bool = False
+    spans: bool = False
 
     def __post_init__(self) -> None:
+        if self.spans and (self.editable or self.computed):
+            raise ValueError(f"column {self.name}: what is filled in or computed stands in one row")
         # A workbook keeps a list as one quoted string of at most 255 characters, parted by commas.
         if any(set(choice) & set(',"') for choice in self.choices) or len(",".join(self.choices)) > 255:
             raise ValueError(f"column {self.name}: choices must be short and free of commas and quotes")
@@ -80,7 +84,7 @@ class Sheet:
         columns: in order; names are distinct.
         rows: column name → value; a name that is absent leaves the cell empty.
         open: per row, which editable columns may be filled in there; None: all of them in every row.
-        headings: indexes of rows that begin something new, and look like it.
+        headings: indexes of rows that begin something new: a thick line above, and bold if no column spans what follows.
     """
 
     title: str

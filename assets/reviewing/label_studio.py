@@ -18,7 +18,10 @@ from xml.sax.saxutils import quoteattr
 from assets.reviewing.forms import Column, shown
 
 _INDEX = "{{idx}}"
-_STYLE = ".htx-text { white-space: pre-wrap; } .form-item { border-top: 1px solid #bfbfbf; padding: 6px 0; }"
+_STYLE = (
+    ".htx-text { white-space: pre-wrap; } .form-item { border-top: 1px solid #bfbfbf; padding: 6px 0; }"
+    " .form-about * { font-size: 14px; font-weight: normal; }"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,19 +41,30 @@ class Group:
     when: tuple[str, str] | None = None
 
 
-def labelling_config(*, columns: Sequence[Column], groups: Sequence[Group] = ()) -> str:
+def labelling_config(*, columns: Sequence[Column], groups: Sequence[Group] = (), about: Sequence[str] = ()) -> str:
     """The labelling config (XML) of a form; one column at least must be for reading.
 
-    Choices with an editable column are required where they stand outside of groups: an unfinished form cannot be submitted.
+    What is chosen for the whole form stands above the groups: fields that a choice brings up then appear below it. Choices are
+    required where everybody sees them, so that an unfinished form cannot be submitted.
+
+    Args:
+        columns: the form's fields.
+        groups: fields that repeat.
+        about: paragraphs that say what to do, above all else.
     """
     target = _seen(columns)[0].name
     lines = ["<View>", f"  <Style>{_STYLE}</Style>"]
+    if about:
+        told = "".join(f'<Header value={_attr(paragraph)} size="6"/>' for paragraph in about)
+        lines.append(f'  <Collapse><Panel value="What to do"><View className="form-about">{told}</View></Panel></Collapse>')
     lines += [f"  {_shown(column, column.name, f'${column.name}')}" for column in _seen(columns)]
+    asked = [column for column in columns if column.editable]
+    for column in (column for column in asked if column.choices):
+        lines += [f"  {part}" for part in _asked(column, column.name, target, required=True)]
     for group in groups:
         lines += _group(group, target)
-    for column in columns:
-        if column.editable:
-            lines += [f"  {part}" for part in _asked(column, column.name, target, required=bool(column.choices))]
+    for column in (column for column in asked if not column.choices):
+        lines += [f"  {part}" for part in _asked(column, column.name, target, required=False)]
     return "\n".join([*lines, "</View>", ""])
 
 
@@ -87,7 +101,10 @@ def _group(group: Group, target: str) -> Iterator[str]:
     yield from (f"        {_shown(c, name + c.name, f'${group.name}[{_INDEX}].{c.name}')}" for c in seen)
     yield f"        {inner}"
     for column in asked:
-        yield from (f"          {part}" for part in _asked(column, name + column.name, aim, required=False))
+        yield from (
+            f"          {part}"
+            for part in _asked(column, name + column.name, aim, required=bool(column.choices and not group.when))
+        )
     yield f"        {end}"
     yield "      </View>"
     yield "    </Repeater>"
@@ -103,15 +120,16 @@ def _shown(column: Column, name: str, value: str) -> str:
     return f"{_title(column)}{text}"
 
 
-def _title(column: Column) -> str:
-    return f'<Header value={_attr(column.title)} size="6"/>' if column.title else ""
+def _title(column: Column, unit: str = "") -> str:
+    return f'<Header value={_attr(column.title + unit)} size="6"/>' if column.title else ""
 
 
 def _asked(column: Column, name: str, target: str, *, required: bool) -> Iterator[str]:
     names = f"name={_attr(name)} toName={_attr(target)}"
-    yield _title(column)
+    yield _title(column, " (%)" if column.percent else "")
     if column.choices:
-        yield f'<Choices {names} choice="single-radio" showInline="true" required="{str(required).lower()}">'
+        needed = f" requiredMessage={_attr(f'{column.title}: please choose one')}" if required else ""
+        yield f'<Choices {names} choice="single-radio" showInline="true" required="{str(required).lower()}"{needed}>'
         yield from (f"  <Choice value={_attr(choice)}/>" for choice in column.choices)
         yield "</Choices>"
     elif column.percent:

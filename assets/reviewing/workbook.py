@@ -16,9 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from assets.reviewing.forms import ABOUT, EPOCH_YEAR, FIRST_ROW, Formula, Sheet, Value, shown
+from assets.reviewing.workbook_layout import LINE, blocks, head_height, row_heights, text_lines
 
 # Excel would take what begins so for a formula, once the cell is edited.
 _FORMULA_LIKE = ("=", "+", "-", "@", "\t")
+# Named, or some programs show a font of their own choice.
+_FONT = {"name": "Calibri", "size": 11}
+# Characters across the first sheet's two columns, over both of which its paragraphs stand.
+_LABEL, _FACT = 20, 90
 _OPEN, _LOCKED, _HEAD, _GOOD, _BAD = "FFF2CC", "FFFFFF", "DDE6F0", "C6E0B4", "F8CBAD"
 
 
@@ -47,15 +52,20 @@ def _write_about(page: Any, about: Sequence[str], facts: Mapping[str, str]) -> N
     from openpyxl.styles import Alignment, Font
 
     page.title = ABOUT
-    page.column_dimensions["A"].width, page.column_dimensions["B"].width = 100, 70
+    page.column_dimensions["A"].width, page.column_dimensions["B"].width = _LABEL, _FACT
     lines = [*([paragraph] for paragraph in about), [], ["What this file is for (please leave as it is):"]]
     for row, cells in enumerate([*lines, *facts.items()], 1):
         for column, text in enumerate(cells, 1):
             cell = page.cell(row, column)
             _fill_in(cell, text)
+            cell.font = Font(**_FONT, bold=row == len(lines))
             cell.alignment = Alignment(wrap_text=True, vertical="top")
-    page.cell(len(lines), 1).font = Font(bold=True)
+        if len(cells) == 1:
+            page.merge_cells(start_row=row, end_row=row, start_column=1, end_column=2)
+            # A little more than its lines: space between paragraphs.
+            page.row_dimensions[row].height = LINE * (text_lines(cells[0], _LABEL + _FACT) + 0.5)
     page.protection.sheet = True
+    _set_up_printing(page)
 
 
 def _write_sheet(page: Any, sheet: Sheet) -> None:
@@ -70,10 +80,14 @@ def _write_sheet(page: Any, sheet: Sheet) -> None:
         page.column_dimensions[letter].hidden = column.hidden
         page.cell(1, number, None if column.computed else column.name)
         head = page.cell(2, number, column.title)
-        head.font, head.fill = Font(bold=True), fills[_HEAD]
+        head.font, head.fill = Font(**_FONT, bold=True), fills[_HEAD]
         head.alignment = Alignment(wrap_text=True, vertical="center")
-    for index, row in enumerate(sheet.rows):
-        heading = index in sheet.headings
+    page.row_dimensions[2].height = head_height(sheet)
+    spanned = any(column.spans for column in sheet.columns)
+    for index, (row, height) in enumerate(zip(sheet.rows, row_heights(sheet), strict=True)):
+        page.row_dimensions[FIRST_ROW + index].height = height
+        new = index in sheet.headings
+        heading = new and not spanned
         for number, column in enumerate(sheet.columns, 1):
             cell = page.cell(FIRST_ROW + index, number)
             is_open = sheet.is_open(index, column)
@@ -81,18 +95,31 @@ def _write_sheet(page: Any, sheet: Sheet) -> None:
             cell.number_format = "0.0%" if column.percent else "@" if is_open else "General"
             cell.protection = Protection(locked=not is_open)
             cell.fill = fills[_OPEN if is_open else _HEAD if heading else _LOCKED]
-            cell.font = Font(bold=heading)
-            cell.border = Border(left=line, right=line, bottom=line, top=thick if heading else line)
+            cell.font = Font(**_FONT, bold=heading)
+            cell.border = Border(left=line, right=line, bottom=line, top=thick if new else line)
             cell.alignment = Alignment(wrap_text=True, vertical="top")
+    _merge_spans(page, sheet)
     _add_lists(page, sheet)
     _colour_sums(page, sheet)
     page.row_dimensions[1].hidden = True
     page.freeze_panes = f"A{FIRST_ROW}"
     page.protection.sheet = True
     page.protection.formatColumns = page.protection.formatRows = False
+    page.print_title_rows = "2:2"
+    _set_up_printing(page)
+
+
+def _set_up_printing(page: Any) -> None:
     page.page_setup.orientation, page.page_setup.fitToWidth, page.page_setup.fitToHeight = "landscape", 1, 0
     page.sheet_properties.pageSetUpPr.fitToPage = True
-    page.print_title_rows = "2:2"
+
+
+def _merge_spans(page: Any, sheet: Sheet) -> None:
+    for number, column in enumerate(sheet.columns, 1):
+        for block in blocks(sheet) if column.spans else ():
+            if len(block) > 1:
+                first, last = FIRST_ROW + block[0], FIRST_ROW + block[-1]
+                page.merge_cells(start_row=first, end_row=last, start_column=number, end_column=number)
 
 
 def _fill_in(cell: Any, value: Value) -> None:

@@ -105,7 +105,8 @@ def review_exports(
     deps=["review_exports"],
     group_name="rubrics",
     kinds={"python", "parquet"},
-    description="What came back of a round: decisions, reviewed criteria, and who changed what.",
+    description="What came back of a round: decisions, reviewed criteria, who changed what. Made by `promedical review import`"
+    " or by the sensor returned_files; a round without an entry is still out.",
 )
 def review_rounds(
     context: dg.AssetExecutionContext, config: ImportConfig, project: ProjectResource

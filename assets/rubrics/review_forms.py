@@ -30,7 +30,7 @@ QUESTION = "question"
 _ASK = (
     Column(name="change", title="This criterion", width=11, choices=CHANGES, editable=True),
     Column(name="new_text", title="New text", width=45, editable=True),
-    Column(name="new_tier", title="New tier", width=8, choices=TIERS, editable=True),
+    Column(name="new_tier", title="New tier", width=9, choices=TIERS, editable=True),
     Column(name="new_weight", title="New weight", width=9, editable=True, percent=True),
 )
 _DECISION = Column(name="decision", title="Your decision", width=11, choices=DECISIONS, editable=True)
@@ -64,6 +64,15 @@ ABOUT = (
     "Only the yellow cells can be filled in. Save the file as .xlsx and send it back under any name, with every question"
     " decided. Please write no names or addresses into it.",
 )
+TASK_ABOUT = (
+    *ABOUT[:1],
+    "Choose a decision for each question. accepted: the rubric is right as it stands; nothing more is to be done. edited: it is"
+    " right with your changes. rejected: it is not worth mending.",
+    "For edited: write a new text, tier or weight below a criterion, or choose removed; what you leave empty stays. Below them"
+    " are empty places for criteria of your own: text, tier and, for main, weight.",
+    ABOUT[3].replace(" (the sum turns green)", ""),
+    "Please write no names or addresses.",
+)
 _EDITED = ("decision", "edited")
 _TASK_COLUMNS = (Column(name="question", title="Question", width=1), _DECISION, _COMMENT)
 _GROUPS = (
@@ -93,7 +102,7 @@ def write_forms(drawn: Drawn, folder: Path) -> Placed:
             book, tasks, labelling = (Path(temporary) / f"{stem}{suffix}" for suffix in (".xlsx", ".json", ".xml"))
             write_workbook(book, [_sheet(drawn.share(reviewer))], about=ABOUT, facts=facts)
             write_tasks(tasks, [_task(draft, facts) for draft in drawn.share(reviewer)])
-            labelling.write_text(labelling_config(columns=_TASK_COLUMNS, groups=_GROUPS), encoding="utf-8")
+            labelling.write_text(labelling_config(columns=_TASK_COLUMNS, groups=_GROUPS, about=TASK_ABOUT), encoding="utf-8")
             made += [book, tasks, labelling]
         return place(made, folder)
 

@@ -27,7 +27,10 @@ SHEET = "Items"
 GROUP = "criteria"
 # What reviewers choose from, and the verdict that each is.
 CHOICES: Mapping[str, Verdict] = {"met": "met", "unmet": "unmet", "cannot tell": "unknown"}
-_READ = (Column(name="question", title="Question", width=40), Column(name="answer", title="Answer", width=90))
+_READ = (
+    Column(name="question", title="Question", width=40, spans=True),
+    Column(name="answer", title="Answer", width=90, spans=True),
+)
 _JUDGE = (
     Column(name="criterion", title="Does the answer meet this?", width=50),
     Column(name="verdict", title="Your verdict", width=13, choices=tuple(CHOICES), editable=True),
@@ -36,12 +39,19 @@ _JUDGE = (
 )
 COLUMNS = (Column(name="item_id", title="Item", width=17), *_READ, *_JUDGE)
 ABOUT_TEXT = (
-    "Each answer to a question stands above the requirements that it is judged by. For every requirement choose met, unmet or"
-    " cannot tell in the yellow cell beside it.",
+    "The sheet Items shows answers to patients' questions, and beside each answer the requirements that it is judged by. For"
+    " every requirement choose met, unmet or cannot tell in the yellow cell beside it.",
     "Every requirement is worded so that met is good: an answer that says nothing against “Does not contradict: …” meets it.",
     "If a passage decides it, copy that passage from the answer, word for word; leave the cell empty if there is none.",
     "Please judge alone, fill in every verdict, and send the whole file back as .xlsx. Answers come from several origins, in an"
     " order that means nothing. Please write no names or addresses into it.",
+)
+TASK_ABOUT = (
+    "For every requirement choose met, unmet or cannot tell.",
+    *ABOUT_TEXT[1:2],
+    "If a passage decides it, copy that passage from the answer, word for word; leave the field empty if there is none.",
+    "Please judge alone. Answers come from several origins, in an order that means nothing. Please write no names or"
+    " addresses.",
 )
 
 
@@ -112,7 +122,8 @@ def tasks_of(items: Sequence[Item], form: Form) -> list[dict[str, Any]]:
 
 def labelling() -> str:
     """The labelling config of the tasks."""
-    return labelling_config(columns=_READ, groups=(Group(name=GROUP, title="Requirements", columns=_JUDGE),))
+    groups = (Group(name=GROUP, title="Requirements", columns=_JUDGE),)
+    return labelling_config(columns=_READ, groups=groups, about=TASK_ABOUT)
 
 
 def check_tasks(

@@ -119,7 +119,8 @@ def adjudication_exports(
     deps=["adjudication_exports"],
     group_name="verdicts",
     kinds={"python", "parquet"},
-    description="What came back of a round of adjudication.",
+    description="What came back of a round: verdicts, passages and comments of its reviewers. Made by `promedical adjudicate"
+    " import` or by the sensor returned_files; a round without an entry is still out.",
 )
 def adjudication_rounds(
     context: dg.AssetExecutionContext, config: ImportConfig, project: ProjectResource

@@ -255,7 +255,10 @@ def test_a_file_in_the_inbox_is_taken_in_once(project: Project, tmp_path: Path, 
         )
         assert result.success
         again = dg.build_sensor_context(instance=instance, definitions=defs, cursor=seen.cursor)
-        assert not returned_files(again, inbox=watched).run_requests  # type: ignore[union-attr]
+        nothing = returned_files(again, inbox=watched)
+        assert isinstance(nothing, dg.SensorResult)
+        assert not nothing.run_requests and nothing.cursor == seen.cursor
+        assert nothing.skip_reason and str(nothing.skip_reason.skip_message).startswith(f"nothing new in {watched.place}")
     assert [(row["round"], row["rejected"]) for row in review_rates(settings)] == [("r1", 1), ("r2", 1)]
 
 

@@ -40,6 +40,33 @@ def test_titles_and_choices_are_escaped_and_names_point_to_what_is_shown() -> No
     assert share in list(hidden)
 
 
+def test_a_whole_forms_choice_stands_above_what_it_brings_up_and_text_below() -> None:
+    note = Column(name="note", title="Note", width=1, editable=True)
+    group = Group(name="lines", title="Lines", columns=ITEMS, when=("verdict", "met"))
+    config = fromstring(labelling_config(columns=(*COLUMNS, note), groups=[group], about=[NASTY]))
+    assert [tag.tag for tag in config.iter() if tag.tag in ("Panel", "Choices", "Repeater", "TextArea")] == [
+        "Panel",
+        "Choices",
+        "Repeater",
+        "TextArea",
+    ]
+    (panel,) = config.iter("Panel")
+    assert [tag.get("value") for tag in panel.iter("Header")] == [NASTY]
+    # People type 50 for a half here, and 50% in a workbook.
+    assert "Share (%)" in {tag.get("value") for tag in config.iter("Header")}
+
+
+@pytest.mark.parametrize(("when", "required"), [(None, "true"), (("verdict", "met"), "false")])
+def test_choices_are_required_where_everybody_sees_them(when: tuple[str, str] | None, required: str) -> None:
+    item = Column(name="found", title="Found", width=1, choices=("a", "b"), editable=True)
+    group = Group(name="lines", title="Lines", columns=(ITEMS[0], item), when=when)
+    config = fromstring(labelling_config(columns=COLUMNS, groups=[group]))
+    asked = {str(tag.get("name")): tag for tag in config.iter("Choices")}
+    assert asked["verdict"].get("required") == "true"
+    assert asked["verdict"].get("requiredMessage") == "Verdict: please choose one"
+    assert asked["lines_{{idx}}_found"].get("required") == required
+
+
 def exported(tmp_path: Path, *results: Any) -> Path:
     tasks = [task(facts={"round": "r1"}, cells={"text": "q\r\n"}, items={"lines": [{"line": "a"}, {"line": "b"}]})]
     write_tasks(tmp_path / "t.json", tasks)

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from assets.reviewing import workbook_reader
 from assets.reviewing.forms import MAX_TEXT, Column, Formula, Sheet, same_text, shown
 from assets.reviewing.workbook import write_workbook
+from assets.reviewing.workbook_layout import row_heights, text_lines
 from assets.reviewing.workbook_reader import SheetRow, WorkbookError, read_workbook
 
 COLUMNS = (
@@ -232,3 +233,41 @@ def test_sizes_are_limited_before_anything_is_unpacked(tmp_path: Path, monkeypat
 def test_choices_that_no_drop_down_list_can_hold_are_refused(choice: str) -> None:
     with pytest.raises(ValueError, match="column c"):
         Column(name="c", title="C", width=1, choices=(choice,))
+
+
+def spanning(rows: int, text: str) -> Sheet:
+    """One block of rows beside one long text."""
+    columns = (Column(name="long", title="Long", width=10, spans=True), Column(name="line", title="Line", width=20))
+    cells = [{"line": f"line {n}"} | ({"long": text} if n == 0 else {}) for n in range(rows)]
+    return Sheet(title="Drafts", columns=columns, rows=cells, headings={0})
+
+
+def test_rows_are_as_high_as_their_text_since_no_program_fits_them_on_opening(tmp_path: Path) -> None:
+    rows = [{"key": "k1", "text": "a" * 150, "weight": 0.5}, {"key": "k2", "text": "one\ntwo\nthree\nfour"}]
+    page = openpyxl.load_workbook(write(tmp_path / "a.xlsx", rows))["Drafts"]
+    # Column text is 60 across; a line takes 15 points.
+    assert [page.row_dimensions[number].height for number in (3, 4)] == [45, 60]
+    about = openpyxl.load_workbook(tmp_path / "a.xlsx")["About"]
+    assert about.row_dimensions[1].height and about.merged_cells.ranges
+
+
+def test_a_spanning_text_stands_over_its_block_which_is_high_enough_for_it(tmp_path: Path) -> None:
+    write_workbook(tmp_path / "a.xlsx", [spanning(4, "a" * 400)], about=["x"], facts=FACTS)
+    page = openpyxl.load_workbook(tmp_path / "a.xlsx")["Drafts"]
+    assert [str(place) for place in page.merged_cells.ranges] == ["A3:A6"]
+    # 40 lines over four rows.
+    assert [page.row_dimensions[number].height for number in range(3, 7)] == [150] * 4
+    found = read_workbook(tmp_path / "a.xlsx").sheets["Drafts"]
+    assert [row.cells["long"] for row in found] == ["a" * 400, "", "", ""]
+
+
+@given(st.text("a \n字", max_size=900), st.integers(1, 12))
+def test_no_row_is_higher_than_excel_shows_and_none_lower_than_a_line(text: str, rows: int) -> None:
+    heights = row_heights(spanning(rows, text))
+    assert len(heights) == rows and all(15 <= height <= 409 for height in heights)
+    assert sum(heights) >= min(15 * text_lines(text, 10), 409 * rows)
+
+
+def test_what_is_filled_in_cannot_span_rows() -> None:
+    with pytest.raises(ValueError, match="stands in one row"):
+        Column(name="a", title="A", width=1, editable=True, spans=True)

@@ -17,26 +17,27 @@ SKIP_KEY = "skip_key"
 
 
 def ui_metadata(store: Store, made: Making, reused: bool) -> Metadata:
-    """What the UI shows of an artifact: rows, size, where it lies, what made it, its own figures, a first look at a table."""
+    """What the UI shows of an artifact: its own figures, a first look at a table, size, where it lies, what made it."""
     folder = store.fetch(made.ref, verify=False)
     manifest = store.manifest(made.ref)
     rows = [entry.rows for entry in manifest.files if entry.rows is not None]
-    shown: Metadata = {
-        "artifact": dg.MetadataValue.path(str(folder.absolute())),
-        "size_bytes": sum(entry.size for entry in manifest.files),
-        "reused": reused,
-        "made_from": dg.MetadataValue.json(made.inputs),
-        "made_under": dg.MetadataValue.json(made.config),
-        "made_at": made.created_at,
-        SKIP_KEY: made.skip_key,
-        **scalar_metadata(made),
-    }
+    # In the order in which the UI lists them: what a reader looks for first, then where it comes from.
+    shown: Metadata = dict(scalar_metadata(made))
     if len(rows) == 1:
         shown["dagster/row_count"] = rows[0]
     preview = _preview(folder, manifest)
     if preview:
         shown["first_rows"] = dg.MetadataValue.md(preview)
-    return shown
+    return {
+        **shown,
+        "artifact": dg.MetadataValue.path(str(folder.absolute())),
+        "size_bytes": sum(entry.size for entry in manifest.files),
+        "reused": reused,
+        "made_at": made.created_at,
+        "made_from": dg.MetadataValue.json(made.inputs),
+        "made_under": dg.MetadataValue.json(made.config),
+        SKIP_KEY: made.skip_key,
+    }
 
 
 def _preview(folder: Path, manifest: Manifest, rows: int = 5) -> str:

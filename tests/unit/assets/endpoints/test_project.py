@@ -47,7 +47,7 @@ def test_what_is_declared_is_found(file: Path) -> None:
     [
         ("jugde", "endpoint 'jugde' is not declared (declared are: broken, judge, loose); name its base_url and model under"),
         ("loose", "endpoints.loose: must map keys to values"),
-        ("broken", "endpoints.broken: base_url: Value error, base_url must be http(s)://host[:port]/v1, without user"),
+        ("broken", "endpoints.broken: base_url: base_url must be http(s)://host[:port]/v1, without user"),
     ],
 )
 def test_what_is_wrong_is_one_line_without_a_secret(file: Path, name: str, message: str) -> None:
@@ -121,3 +121,18 @@ def test_a_key_depends_on_what_a_reply_depends_on() -> None:
     asked = question(1, schema={"type": "object"})
     assert call_key("m", asked) == call_key("m", asked, structured="json_schema") != call_key("m", asked, structured="none")
     assert call_key("m", question(1)) == call_key("m", question(1), structured="none") != call_key("n", question(1))
+
+
+def test_a_key_in_place_of_its_variable_is_refused_and_not_repeated(tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text("endpoints: {one: {base_url: 'http://h/v1', model: m, key_variable: sk-secret-123}}")
+    with pytest.raises(ConfigError, match="key_variable must name an environment variable") as raised:
+        endpoint_named(path, "one")
+    assert "sk-secret" not in str(raised.value)
+
+
+def test_an_address_beyond_the_version_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text("endpoints: {one: {base_url: 'http://h/v1/chat/completions', model: m}}")
+    with pytest.raises(ConfigError, match="base_url must be"):
+        endpoint_named(path, "one")

@@ -133,5 +133,5 @@ def test_profiles_have_the_same_keys() -> None:
 
 
 def test_greedy_samples_that_would_all_be_the_same_are_refused() -> None:
-    with pytest.raises(ConfigError, match="x: Value error, samples above 1 need a temperature above 0"):
+    with pytest.raises(ConfigError, match="x: samples above 1 need a temperature above 0"):
         parse_config(CandidateGenerationConfig, {**SMOKE.model_dump(), "temperature": 0}, where="x")

@@ -99,7 +99,8 @@ def run_rounds(arguments: argparse.Namespace, settings: Settings) -> None:
             print(f"round {name}: " + ", ".join(f"{key} {value}" for key, value in known.items()))
         if kind == REVIEW:
             print(rates_table(review_rates(settings)))
-        print("what depends on it is stale now: promedical run brings it up to date, and drafts anew where exemplars changed")
+        anew = ", and drafts anew where exemplars changed" if kind == REVIEW else ""
+        print(f"what depends on it is stale now: promedical run brings it up to date{anew}")
     else:
         print(rates_table(review_rates(settings)))
 

@@ -43,7 +43,7 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         yield "s3://forms/inbox"
         s3fs.S3FileSystem.clear_instance_cache()
     finally:
-        process.terminate()
+        process.kill()
         process.wait(timeout=10)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
@@ -39,4 +40,6 @@ def rows(folder: Path, query: str) -> list[tuple[Any, ...]]:
 def main(arguments: Sequence[str]) -> None:
     """Asks in a process of its own, which a test may kill: folder, address, number of calls, calls at once."""
     folder, base_url, count, concurrency = arguments[-4:]
+    # A shell ignores it for what it runs in the background, and children inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     ask(Path(folder), questions(int(count)), endpoint(base_url, concurrency=int(concurrency), timeout_seconds=60))

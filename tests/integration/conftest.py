@@ -16,6 +16,7 @@ from assets.interfaces import STEP_LOG, current_ref
 from assets.steps import Settings
 from orchestration.instance import open_instance
 from orchestration.run import run_chain
+from tests.integration.vllm_server import start_vllm, vllm, vllm_home  # noqa: F401
 from training.manifests import ArtifactRef
 from training.storage import Store
 

@@ -17,7 +17,7 @@ import pytest
 
 from orchestration.serving.environment import PINS
 from tests.fixtures.serving import Serving, listens, processes_of_group, wait_for
-from tests.integration.vllm_server import environment, start_vllm, vllm, vllm_home  # noqa: F401
+from tests.integration.vllm_server import environment
 from training.generation.prompt import leading_count, render_prompt, tokenize_prompts
 from training.storage import Store
 
@@ -65,7 +65,7 @@ def tokens(serving: Serving, *turns: tuple[str, str]) -> list[int]:
 
 
 @pytest.fixture
-def tokenizer(vllm: Serving) -> Any:  # noqa: F811
+def tokenizer(vllm: Serving) -> Any:
     from transformers import AutoTokenizer
 
     folders = list((Path(Store(vllm.home / "store").root) / "artifacts" / "base_model").iterdir())
@@ -86,7 +86,7 @@ def test_the_environment_lacks_nothing_but_what_is_left_out() -> None:
     assert all("is not installed" in line for line in done.stdout.splitlines())
 
 
-def test_a_chat_is_read_as_rollouts_are_with_bos_once(vllm: Serving, tokenizer: Any) -> None:  # noqa: F811
+def test_a_chat_is_read_as_rollouts_are_with_bos_once(vllm: Serving, tokenizer: Any) -> None:
     expected = tokenize_prompts(tokenizer, [render_prompt(tokenizer, question) for question in QUESTIONS])
     assert [tokens(vllm, ("user", question)) for question in QUESTIONS] == expected
     system = tokens(vllm, ("system", "Answer briefly."), ("user", QUESTIONS[0]))
@@ -94,7 +94,7 @@ def test_a_chat_is_read_as_rollouts_are_with_bos_once(vllm: Serving, tokenizer: 
     assert tokenizer.decode(system[1:]) == f"Answer briefly.\n\nQuestion: {QUESTIONS[0]}\n\nAnswer:"
 
 
-def test_a_question_is_answered_through_the_openai_client(vllm: Serving, tokenizer: Any) -> None:  # noqa: F811
+def test_a_question_is_answered_through_the_openai_client(vllm: Serving, tokenizer: Any) -> None:
     reply = client(vllm).chat.completions.create(
         model=vllm.model, messages=[{"role": "user", "content": QUESTIONS[0]}], max_tokens=16, temperature=0.0
     )
@@ -104,7 +104,7 @@ def test_a_question_is_answered_through_the_openai_client(vllm: Serving, tokeniz
     assert reply.usage.prompt_tokens == len(tokenize_prompts(tokenizer, [render_prompt(tokenizer, QUESTIONS[0])])[0])
 
 
-def test_a_prompt_that_is_too_long_is_refused_by_name(vllm: Serving) -> None:  # noqa: F811
+def test_a_prompt_that_is_too_long_is_refused_by_name(vllm: Serving) -> None:
     openai = pytest.importorskip("openai")
     with pytest.raises(openai.BadRequestError, match="maximum context length"):
         client(vllm).chat.completions.create(
@@ -112,7 +112,7 @@ def test_a_prompt_that_is_too_long_is_refused_by_name(vllm: Serving) -> None:  #
         )
 
 
-def test_replies_follow_a_json_schema_also_many_at_once(vllm: Serving) -> None:  # noqa: F811
+def test_replies_follow_a_json_schema_also_many_at_once(vllm: Serving) -> None:
     def ask(seed: int) -> tuple[str, str]:
         reply = client(vllm).chat.completions.create(
             model=vllm.model,
@@ -138,7 +138,7 @@ def test_replies_follow_a_json_schema_also_many_at_once(vllm: Serving) -> None: 
         assert {verdict["verdict"] for verdict in verdicts} <= {"met", "unmet", "unknown"}
 
 
-def test_an_interruption_leaves_no_process_and_frees_the_port(vllm: Serving) -> None:  # noqa: F811
+def test_an_interruption_leaves_no_process_and_frees_the_port(vllm: Serving) -> None:
     group = vllm.group
     assert len(processes_of_group(group)) > 3 and listens(vllm.port)
     assert vllm.end(signal.SIGINT) == 0
@@ -146,7 +146,7 @@ def test_an_interruption_leaves_no_process_and_frees_the_port(vllm: Serving) -> 
     assert not vllm.config.exists()
 
 
-def test_a_command_killed_while_vllm_loads_leaves_nothing_either(vllm_home: Path) -> None:  # noqa: F811
+def test_a_command_killed_while_vllm_loads_leaves_nothing_either(vllm_home: Path) -> None:
     serving = Serving(vllm_home, environment())
     try:
         wait_for(lambda: "starts vLLM" in serving.said, 60, "vLLM is started")

@@ -21,7 +21,6 @@ from assets.interfaces import current_ref
 from assets.verdicts.evidence import claims_absence, find_quote, readable
 from orchestration.instance import open_instance
 from tests.fixtures.serving import Serving
-from tests.integration.vllm_server import start_vllm, vllm, vllm_home  # noqa: F401
 from training.stages import ROOT
 from training.storage import Store
 
@@ -78,7 +77,7 @@ def rows(home: Path, asset: str) -> list[dict[str, object]]:
     return found
 
 
-def test_the_chain_runs_on_the_server_and_again_at_no_cost(vllm: Serving, tmp_path: Path) -> None:  # noqa: F811
+def test_the_chain_runs_on_the_server_and_again_at_no_cost(vllm: Serving, tmp_path: Path) -> None:
     config = write_config(tmp_path, vllm.config)
     said = run(vllm.home, config)
     drafted = {row["instruction_id"] for row in rows(vllm.home, "rubric_drafts")}

@@ -1,4 +1,4 @@
-"""One real vLLM server for all tests that need one: the fixture `vllm`. Import it where it is used.
+"""One real vLLM server for all tests that need one: the fixture `vllm`, which conftest.py brings to all of them.
 
 Without vLLM's environment (`make vllm`) these tests are skipped, unless PROMEDICAL_VLLM names one: then they fail.
 """

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from assets.instructions.sources.base import SourceError
 from orchestration import cli_calls, cli_rounds, cli_serve
 from training.config import PROFILES, ConfigError
 from training.stages import ROOT
@@ -118,7 +119,7 @@ def _add_home(parser: argparse.ArgumentParser) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     try:
         settings = _settings(arguments)
-    except (ConfigError, _source_error()) as error:
+    except (ConfigError, SourceError) as error:
         return _refuse(error)
     from assets.chain import CHAIN, SelectionError, steps_named
     from assets.lock import ProjectBusy
@@ -131,16 +132,9 @@ def _run(arguments: argparse.Namespace) -> int:
         if not looked_at:
             print(f"nothing to do: all {len(steps)} steps are fresh")
         show_result(settings, steps)
-    except (ConfigError, _source_error(), StoreError, ProjectBusy, RunFailed, SelectionError) as error:
+    except (ConfigError, SourceError, StoreError, ProjectBusy, RunFailed, SelectionError) as error:
         return _refuse(error)
     return 0
-
-
-def _source_error() -> type[Exception]:
-    # Dagster takes seconds to import: nothing of it for --help or a wrong option.
-    from assets.instructions.sources.base import SourceError
-
-    return SourceError
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:
@@ -174,7 +168,7 @@ def _ui(arguments: argparse.Namespace) -> int:
 
     try:
         settings = _settings(arguments)
-    except (ConfigError, _source_error()) as error:
+    except (ConfigError, SourceError) as error:
         return _refuse(error)
     prepare_dagster_home(arguments.home)
     os.environ[HOME_VARIABLE] = str(settings.home)

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from assets.reviewing.rounds import DRAFTS, RESPONSES
+
 if TYPE_CHECKING:
     from assets.steps import Settings
-
 
 # What argparse hands a command's subparser to.
 AddCommon = Callable[[argparse.ArgumentParser], None]
@@ -25,7 +26,7 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser], a
         "  promedical review import returned/review-r1-dr_a.xlsx returned/review-r1-dr_b.xlsx\n  promedical review status",
     ).add_subparsers(dest="action", required=True)
     export = review.add_parser("export", help="draw drafts and write a workbook and Label Studio tasks for every reviewer")
-    _add_round(export, count=500, of="drafts")
+    _add_round(export, count=DRAFTS, of="drafts")
     _add_import(review, add_common)
     status = review.add_parser("status", help="how the rounds stand, with the strict pass rate")
     add_common(export)
@@ -39,7 +40,7 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser], a
         "  promedical adjudicate export --round a1 --disputed     # what two differ on, to a third",
     ).add_subparsers(dest="action", required=True)
     blind = adjudicate.add_parser("export", help="draw responses, or send disputes to thirds, and write the forms")
-    _add_round(blind, count=100, of="responses")
+    _add_round(blind, count=RESPONSES, of="responses")
     blind.add_argument("--disputed", action="store_true", help="send what the two first reviewers differ on to a third")
     add_common(blind)
     _add_import(adjudicate, add_common)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Collection, Sequence
+from functools import partial
 
 import dagster as dg
 from dagster_shared.error import SerializableErrorInfo
@@ -45,11 +46,9 @@ def run_chain(settings: Settings, steps: Sequence[Step] = CHAIN) -> int:
     with only_run(settings.home), open_instance(settings.home) as instance:
         store = Store(settings.store_root)
         store.sweep()
-
-        def inputs(step: Step) -> Collection[str]:
-            return step.used_inputs(step.config(settings)).values()
-
-        steps = with_what_is_missing(steps, made=lambda asset: current_ref(instance, asset) is not None, inputs=inputs)
+        steps = with_what_is_missing(
+            steps, made=lambda asset: current_ref(instance, asset) is not None, inputs=partial(_reads, settings)
+        )
         _say_what_is_old(settings, store, instance, steps)
         planned = plan_run(settings, store, instance, steps)
         todo = [item.step for item in planned if item.state != "fresh"]
@@ -59,6 +58,11 @@ def run_chain(settings: Settings, steps: Sequence[Step] = CHAIN) -> int:
         return len(todo)
 
 
+def _reads(settings: Settings, step: Step) -> Collection[str]:
+    """The assets that a step reads under these choices."""
+    return step.used_inputs(step.config(settings)).values()
+
+
 # What is counted at the end, where a run makes it.
 _COUNTED = frozenset({*COUNTED_TABLES, "model_verdicts"})
 # What a user wants to read at the end, the last of them first: asset → the file to open.
@@ -66,7 +70,10 @@ _PAPERS = {"report": "report.html", "data_card": "data_card.html"}
 
 
 def show_result(settings: Settings, steps: Sequence[Step]) -> None:
-    """Prints the headline of the report, or else of the data card, if the steps make it; else where their artifacts lie."""
+    """Prints what the steps made: the headline of the report or else of the data card, what came of language models.
+
+    Where none of these is among it, where the artifacts lie.
+    """
     store = Store(settings.store_root)
     made = [name for step in steps if not step.checks for name in step.outputs]
     with open_instance(settings.home) as instance:
@@ -91,7 +98,7 @@ def show_result(settings: Settings, steps: Sequence[Step]) -> None:
 def _say_what_is_old(settings: Settings, store: Store, instance: dg.DagsterInstance, steps: Sequence[Step]) -> None:
     """A selection takes what is before it as it is; whoever changed a source or a key wants to know."""
     try:
-        earlier = before(steps, inputs=lambda step: step.used_inputs(step.config(settings)).values())
+        earlier = before(steps, inputs=partial(_reads, settings))
         old = [item.step.name for item in plan_run(settings, store, instance, earlier) if item.state != "fresh"]
     except (ConfigError, SourceError):
         # What is not run need not be configured; whether it is old cannot be told then.

@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+# What a round holds if nobody asks for another number: drafts to review, as in the paper, and responses to adjudicate.
+DRAFTS, RESPONSES = 500, 100
 _PARTS = re.compile(r"\d+|\D+")
 
 

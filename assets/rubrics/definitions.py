@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from assets.interfaces import REVIEW_ROUNDS, ProjectResource, clear_failures, step_assets
 from assets.reviewing.forms import Problem
 from assets.reviewing.interfaces import ImportConfig, asset_folder, partition_folder, publish_partition, take_in
-from assets.reviewing.rounds import check_unchanged
+from assets.reviewing.rounds import DRAFTS, check_unchanged
 from assets.rubrics.review_draw import draw
 from assets.rubrics.review_forms import write_forms
 from assets.rubrics.review_import import Returned, merge, read_returned
@@ -20,9 +20,8 @@ from assets.rubrics.review_tables import RoundTables, read_round, write_round
 from assets.rubrics.steps import DRAFT_RUBRICS, RUBRICS
 from assets.steps import Metadata
 
-# Drafts of a round for which no other number is asked, as in the paper.
-COUNT = 500
 _SOURCES = ("assets/rubrics", "assets/reviewing")
+_INSTRUCTIONS = ("raw_instructions", "curated_instructions")
 
 
 def assets() -> list[dg.AssetsDefinition]:
@@ -50,7 +49,7 @@ class ReviewExportConfig(dg.Config):
     partitions_def=REVIEW_ROUNDS,
     # The drafts it draws from came of earlier rounds: a loop over time, which no graph of assets can hold. What was read stands
     # in the partition's manifest.
-    deps=["raw_instructions", "curated_instructions"],
+    deps=list(_INSTRUCTIONS),
     group_name="rubrics",
     kinds={"python", "parquet"},
     description="The drafts that went to physicians, a partition per round; the forms lie where `folder` in the metadata says.",
@@ -62,11 +61,8 @@ def review_exports(
     store = project.store()
     folder = Path(config.folder or project.settings().home / "rounds" / context.partition_key)
     with clear_failures():
-        ref, before = partition_folder(context, store, "review_exports")
-        inputs = {
-            name: asset_folder(context, store, name) for name in ("raw_instructions", "rubric_drafts", "review_decisions")
-        }
-        inputs["curated_instructions"] = asset_folder(context, store, "curated_instructions")
+        _, before = partition_folder(context, store, "review_exports")
+        inputs = {name: asset_folder(context, store, name) for name in (*_INSTRUCTIONS, "rubric_drafts", "review_decisions")}
         if before is not None:
             drawn = read_export(before)
             check_unchanged(drawn.round, asked=config.model_dump(include=set(_options(drawn))), has=_options(drawn))
@@ -78,7 +74,7 @@ def review_exports(
                 drafts,
                 _instructions({row["instruction_id"] for row in drafts}, *(inputs[name][1] for name in _INSTRUCTIONS)),
                 name=context.partition_key,
-                count=COUNT if config.count is None else config.count,
+                count=DRAFTS if config.count is None else config.count,
                 seed=config.seed or 0,
                 exclude={row["rubric_version"] for row in decisions},
                 reviewers=config.reviewers,
@@ -156,9 +152,6 @@ def review_rounds(
 def _options(drawn: Drawn) -> dict[str, Any]:
     """What a round was asked to be."""
     return {"reviewers": list(drawn.reviewers), "count": drawn.asked, "seed": drawn.seed}
-
-
-_INSTRUCTIONS = ("raw_instructions", "curated_instructions")
 
 
 def _instructions(wanted: set[str], raw: Path, curated: Path) -> list[dict[str, Any]]:

@@ -25,7 +25,7 @@ def draw(
     instructions: Sequence[Row],
     *,
     name: str,
-    count: int = 500,
+    count: int,
     seed: int,
     exclude: Collection[str] = (),
     reviewers: Sequence[str],

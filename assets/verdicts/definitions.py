@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from assets.interfaces import ADJUDICATION_ROUNDS, ProjectResource, clear_failures, current_ref, step_assets
 from assets.reviewing.forms import Problem
 from assets.reviewing.interfaces import ImportConfig, asset_folder, partition_folder, publish_partition, take_in
-from assets.reviewing.rounds import check_unchanged
+from assets.reviewing.rounds import RESPONSES, check_unchanged
 from assets.steps import Metadata
 from assets.verdicts.adjudication_blind import new_secret
 from assets.verdicts.adjudication_draw import adjudication_pool
@@ -23,8 +23,6 @@ from assets.verdicts.judge_steps import JUDGE
 from training.manifests import ArtifactRef
 from training.storage import Store
 
-# Responses of a round for which no other number is asked.
-COUNT = 100
 _SOURCES = ("assets/verdicts", "assets/reviewing")
 _INPUTS = (
     "raw_instructions",
@@ -216,7 +214,7 @@ def _drawn(folders: dict[str, Path], name: str, config: AdjudicationExportConfig
         ),
         name=name,
         reviewers=config.reviewers,
-        count=COUNT if config.count is None else config.count,
+        count=RESPONSES if config.count is None else config.count,
         seed=config.seed or 0,
         secret=new_secret(),
         judges=judges,

@@ -11,7 +11,9 @@ import openpyxl
 
 from assets.rubrics.review_draw import draw
 from assets.rubrics.review_forms import write_forms
+from assets.rubrics.review_import import Returned, merge, read_returned
 from assets.rubrics.review_round import Draft, Drawn
+from assets.rubrics.review_tables import RoundTables
 from assets.rubrics.statements import versioned
 
 RECEIVED = "2026-05-04T10:00:00+00:00"
@@ -126,3 +128,38 @@ def text(name: str, value: str) -> dict[str, Any]:
 
 def number(name: str, value: float) -> dict[str, Any]:
     return {"from_name": name, "to_name": "question", "type": "number", "value": {"number": value}}
+
+
+def returned(path: Path, drawn: Drawn) -> Returned:
+    made = read_returned(path, drawn, received_at=RECEIVED)
+    assert isinstance(made, Returned), [str(problem) for problem in made]
+    return made
+
+
+def problems(path: Path, drawn: Drawn) -> list[str]:
+    made = read_returned(path, drawn, received_at=RECEIVED)
+    assert isinstance(made, list), "nothing was found wrong"
+    return [str(problem) for problem in made]
+
+
+def filled(tmp_path: Path, cells: dict[tuple[int, str], dict[str, Any]], drafts: int = 1) -> tuple[Path, Drawn, dict[Any, int]]:
+    """A workbook in which all drafts are accepted but for what `cells` say; `{n}` is the first draft's own number."""
+    drawn = a_round(drafts)
+    own = drawn.drafts[0].instruction_id.removeprefix("i")
+    cells = {
+        place: {name: value.replace("{n}", own) if isinstance(value, str) else value for name, value in values.items()}
+        for place, values in cells.items()
+    }
+    path = written(drawn, tmp_path)["xlsx dr.ada"]
+    rows = fill(path, drawn, accept_all(drawn) | cells)
+    return path, drawn, rows
+
+
+def tables(made: Returned) -> RoundTables:
+    merged = merge(None, made)
+    assert isinstance(merged, RoundTables)
+    return merged
+
+
+ACCEPT = [choice("decision", "accepted")]
+EDITED = {(1, "question"): {"decision": "edited"}}

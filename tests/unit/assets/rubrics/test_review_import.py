@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 from datetime import datetime
@@ -13,58 +12,24 @@ import openpyxl
 import pytest
 
 from assets.instructions.tables import to_arrow
-from assets.reviewing.forms import Problem
 from assets.rubrics.current import criterion_history
-from assets.rubrics.review_import import Returned, merge, read_returned
-from assets.rubrics.review_round import Drawn
-from assets.rubrics.review_tables import RoundTables, read_round, write_round
+from assets.rubrics.review_import import merge
 from assets.rubrics.review_weights import parse_weight
 from assets.rubrics.statements import criterion_id, rubric_version
 from tests.unit.assets.rubrics.review_files import (
+    EDITED,
     RECEIVED,
     a_round,
-    accept_all,
-    choice,
     drafts,
-    export_of,
     fill,
-    number,
-    text,
+    filled,
+    problems,
+    returned,
+    tables,
     written,
 )
 
 # A draft of `a_round` has the criteria 1 main 60 %, 2 main 40 %, 3 bonus, 4 veto.
-
-
-def returned(path: Path, drawn: Drawn) -> Returned:
-    made = read_returned(path, drawn, received_at=RECEIVED)
-    assert isinstance(made, Returned), [str(problem) for problem in made]
-    return made
-
-
-def problems(path: Path, drawn: Drawn) -> list[str]:
-    made = read_returned(path, drawn, received_at=RECEIVED)
-    assert isinstance(made, list), "nothing was found wrong"
-    return [str(problem) for problem in made]
-
-
-def filled(tmp_path: Path, cells: dict[tuple[int, str], dict[str, Any]], drafts: int = 1) -> tuple[Path, Drawn, dict[Any, int]]:
-    """A workbook in which all drafts are accepted but for what `cells` say; `{n}` is the first draft's own number."""
-    drawn = a_round(drafts)
-    own = drawn.drafts[0].instruction_id.removeprefix("i")
-    cells = {
-        place: {name: value.replace("{n}", own) if isinstance(value, str) else value for name, value in values.items()}
-        for place, values in cells.items()
-    }
-    path = written(drawn, tmp_path)["xlsx dr.ada"]
-    rows = fill(path, drawn, accept_all(drawn) | cells)
-    return path, drawn, rows
-
-
-def tables(made: Returned) -> RoundTables:
-    merged = merge(None, made)
-    assert isinstance(merged, RoundTables)
-    return merged
 
 
 def test_accepted_alone_is_enough(tmp_path: Path) -> None:
@@ -238,9 +203,6 @@ def test_weights_are_read_as_people_write_them_and_never_guessed(typed: str, sha
     assert parse_weight(typed) == share
 
 
-EDITED = {(1, "question"): {"decision": "edited"}}
-
-
 @pytest.mark.parametrize(
     ("cells", "place", "says"),
     [
@@ -400,163 +362,3 @@ def test_a_file_that_libreoffice_has_saved_decides_the_same(tmp_path: Path) -> N
     )
     again = merge(tables(returned(path, drawn)), returned(out / path.name, drawn))
     assert again == tables(returned(path, drawn))
-
-
-ACCEPT = [choice("decision", "accepted")]
-
-
-def test_label_studio_decides_as_a_workbook_does(tmp_path: Path) -> None:
-    drawn = a_round(2)
-    files = written(drawn, tmp_path)
-    fill(
-        files["xlsx dr.ada"],
-        drawn,
-        accept_all(drawn)
-        | {
-            (1, "question"): {"decision": "edited", "comment": "ok"},
-            (1, "1"): {"new_text": "Names sleep", "new_weight": 0.5},
-            (1, "2"): {"new_weight": "50%"},
-            (1, "3"): {"change": "removed"},
-            (1, "added 3"): {"new_text": "Consoles", "new_tier": "bonus"},
-        },
-    )
-    export = export_of(
-        files["json dr.ada"],
-        {
-            1: [
-                choice("decision", "edited"),
-                text("comment", "ok"),
-                text("criteria_0_new_text", "Names sleep"),
-                number("criteria_0_new_weight", 50),
-                number("criteria_1_new_weight", 50),
-                choice("criteria_2_change", "removed"),
-                text("added_2_new_text", "Consoles"),
-                choice("added_2_new_tier", "bonus"),
-            ],
-            2: ACCEPT,
-        },
-    )
-    one = tables(returned(files["xlsx dr.ada"], drawn))
-    # The same but for the times, which `merge` leaves aside.
-    assert merge(one, returned(export, drawn)) == one
-    made = tables(returned(export, drawn))
-    assert {row["reviewed_at"] for row in made.review_decisions} == {"2026-05-03T09:00:00+00:00"}
-
-
-def test_unfinished_skipped_and_doubled_tasks_are_named(tmp_path: Path) -> None:
-    drawn = a_round(4)
-    export = export_of(written(drawn, tmp_path)["json dr.ada"], {1: ACCEPT, 2: ACCEPT, 3: [text("comment", "hm")]})
-    tasks = json.loads(export.read_text(encoding="utf-8"))
-    tasks[0]["annotations"] *= 2
-    tasks[1]["annotations"][0]["was_cancelled"] = True
-    export.write_text(json.dumps(tasks), encoding="utf-8")
-    assert problems(export, drawn) == [
-        "task 101: has 2 annotations; keep one and delete the others",
-        "task 102: was skipped",
-        "task 104: is not annotated",
-        "task 103: decision: is empty; choose one of accepted, edited, rejected",
-    ]
-
-
-def test_a_task_that_is_gone_doubled_foreign_or_changed_is_named(tmp_path: Path) -> None:
-    drawn = a_round(5)
-    export = export_of(written(drawn, tmp_path)["json dr.ada"], dict.fromkeys(range(1, 6), ACCEPT))
-    tasks = json.loads(export.read_text(encoding="utf-8"))
-    tasks[1]["meta"] = tasks[0]["meta"]
-    tasks[2]["meta"]["round"] = "r9"
-    tasks[3]["data"]["criteria"][0]["criterion"] = "main, 60%: Names gin"
-    tasks[4]["data"]["criteria"].pop()
-    export.write_text(json.dumps(tasks), encoding="utf-8")
-    assert problems(export, drawn) == [
-        "task 102: is of the same draft as task 101",
-        "task 103: belongs to round 'r9', not 'r1'",
-        "task 104, criterion 1: criterion: was not to be changed; its changes go into the fields for them",
-        "task 105: its criteria are not those that were exported",
-        "export-review-r1-dr.ada.json: draft 2 of dr.ada is missing",
-        "export-review-r1-dr.ada.json: draft 3 of dr.ada is missing",
-    ]
-
-
-def test_an_empty_export_is_no_answer(tmp_path: Path) -> None:
-    (tmp_path / "e.json").write_text("[]")
-    assert problems(tmp_path / "e.json", a_round(1)) == ["e.json: holds no task"]
-
-
-@pytest.mark.parametrize("person", [7, {"id": 7, "email": "ada@clinic.org", "first_name": "Ada"}])
-def test_a_task_is_its_own_reviewers_whoever_clicked_and_no_address_enters_a_table(person: Any, tmp_path: Path) -> None:
-    drawn = a_round(1)
-    export = export_of(written(drawn, tmp_path)["json dr.ada"], {1: ACCEPT}, completed_by=person)
-    assert tables(returned(export, drawn)).review_decisions[0]["reviewer"] == "dr.ada"
-    assert "clinic" not in repr(tables(returned(export, drawn)))
-
-
-def test_answers_of_a_kind_that_was_not_asked_for_are_named(tmp_path: Path) -> None:
-    drawn = a_round(1)
-    odd = [*ACCEPT, {"from_name": "box", "value": {"x": 1}}, "x", text("criteria_9_new_text", "y")]
-    export = export_of(written(drawn, tmp_path)["json dr.ada"], {1: odd})
-    assert problems(export, drawn) == [
-        "task 101: holds an answer of a kind that was not asked for",
-        "task 101: holds an answer of a kind that was not asked for",
-        "task 101: answers criteria 10, of which there are 4",
-    ]
-
-
-def test_two_reviewers_files_add_up_and_the_same_file_again_changes_nothing(tmp_path: Path) -> None:
-    drawn = a_round(5, reviewers=("dr.ada", "dr.bob"))
-    files = written(drawn, tmp_path)
-    for reviewer in ("dr.ada", "dr.bob"):
-        fill(files[f"xlsx {reviewer}"], drawn, accept_all(drawn, reviewer))
-    first = tables(returned(files["xlsx dr.ada"], drawn))
-    both = merge(first, returned(files["xlsx dr.bob"], drawn))
-    assert isinstance(both, RoundTables)
-    assert (len(first.review_decisions), len(both.review_decisions), both.drafts) == (3, 5, 5)
-    # Saved again, later, with nothing changed: the earlier times stay.
-    later = read_returned(files["xlsx dr.ada"], drawn, received_at="2027-01-01T00:00:00+00:00")
-    assert isinstance(later, Returned)
-    assert merge(both, later) == both
-
-
-def test_another_decision_needs_replace(tmp_path: Path) -> None:
-    path, drawn, rows = filled(tmp_path, {}, drafts=2)
-    before = tables(returned(path, drawn))
-    fill(path, drawn, {(1, "question"): {"decision": "rejected"}})
-    changed = returned(path, drawn)
-    found = merge(before, changed)
-    assert isinstance(found, list)
-    assert [str(problem) for problem in found] == [
-        f"sheet Drafts, row {rows[1, 'question']}: is accepted by dr.ada already, in other words; import with replace to"
-        " change that"
-    ]
-    after = merge(before, changed, replace=True)
-    assert isinstance(after, RoundTables)
-    first, second = drawn.drafts
-    assert {row["instruction_id"]: row["decision"] for row in after.review_decisions} == {
-        first.instruction_id: "rejected",
-        second.instruction_id: "accepted",
-    }
-    assert {row["instruction_id"] for row in after.reviewed_criteria} == {second.instruction_id}
-    assert {row["change"] for row in after.criterion_versions if row["instruction_id"] == first.instruction_id} == {
-        "drafted",
-        "rejected",
-    }
-
-
-def test_a_round_that_was_exported_anew_does_not_take_up_what_came_before(tmp_path: Path) -> None:
-    path, drawn, _ = filled(tmp_path, {})
-    old = RoundTables(round="r1", digest="other", drafts=1)
-    assert merge(old, returned(path, drawn)) == [
-        Problem("round r1", "was exported anew since; what came back before belongs to other drafts")
-    ]
-
-
-def test_a_round_is_kept_and_read_back_with_the_same_bytes(tmp_path: Path) -> None:
-    path, drawn, _ = filled(tmp_path, EDITED | {(1, "3"): {"change": "removed"}}, drafts=3)
-    made = tables(returned(path, drawn))
-    folders = [tmp_path / "a", tmp_path / "b"]
-    for folder in folders:
-        folder.mkdir()
-    write_round(made, folders[0])
-    write_round(read_round(folders[0]), folders[1])
-    names = sorted(file.name for file in folders[0].iterdir())
-    assert names == ["criterion_versions.parquet", "review_decisions.parquet", "reviewed_criteria.parquet", "round.json"]
-    assert all((folders[0] / name).read_bytes() == (folders[1] / name).read_bytes() for name in names)

@@ -45,7 +45,15 @@ class RewardModelConfig(StrictConfig):
         calibration_trees: instructions of validation that calibration and the final figures use; None for all.
         patience: validations without a better loss before training stops.
         threshold_rule: `half` decides `met` at calibrated P >= 0.5; `balanced_accuracy` chooses the threshold on validation.
-        tokens_per_batch: most packed tokens in one forward pass of validation and scoring.
+        tokens_per_batch: most packed tokens in one forward pass, of training, validation and scoring alike.
+        conditioning: where the model reads the criterion. `criterion_last`: after the response, so that all criteria share it;
+            `criterion_first`: before the response, which only the responses to one instruction then share; `none`: nowhere, a
+            scalar model r(x, y) of the overall preference.
+        veto_data: whether verdicts and preferences on veto criteria are learned from; false is an ablation.
+        attention: `sdpa` runs everywhere; `flex` compiles a kernel that skips what no token sees, for long trees on a GPU.
+        save_every: steps between two saves of the state from which a killed training goes on.
+        processes: processes that train together, one to a GPU, with the tokens of a step dealt evenly.
+        shard: with several processes, each holds a part of the weights (FSDP) instead of all of them (DDP).
     """
 
     role: Literal["reward_model", "panel"]
@@ -78,6 +86,12 @@ class RewardModelConfig(StrictConfig):
     patience: int = Field(ge=1)
     threshold_rule: Literal["half", "balanced_accuracy"]
     tokens_per_batch: int = Field(ge=256)
+    conditioning: Literal["criterion_last", "criterion_first", "none"]
+    veto_data: bool
+    attention: Literal["sdpa", "flex"]
+    save_every: int = Field(ge=1)
+    processes: int = Field(ge=1)
+    shard: bool
 
     @model_validator(mode="after")
     def _pointwise_or_pure(self) -> RewardModelConfig:
@@ -87,6 +101,12 @@ class RewardModelConfig(StrictConfig):
             raise ValueError("pointwise_weight must be > 0 (P(met) is not identified without it), or set pure_pairwise: true")
         if not self.freeze_embeddings and (self.lora is not None or self.trained_layers is not None):
             raise ValueError("freeze_embeddings: false needs full training of all layers (lora: null, trained_layers: null)")
+        if self.conditioning == "none" and not self.pure_pairwise:
+            raise ValueError("conditioning: none learns from overall preferences alone: set pure_pairwise: true")
+        if self.attention == "flex" and self.device == "cpu":
+            raise ValueError("attention: flex needs device: cuda")
+        if self.shard and self.processes == 1:
+            raise ValueError("shard: true needs processes above 1")
         return self
 
     @property

@@ -14,6 +14,7 @@ from training.records import TIERS
 from training.reward_model.data import LabelledTree
 from training.reward_model.loss import criteria_loss, pairwise_terms, pointwise_terms
 from training.reward_model.model import tree_logits
+from training.reward_model.packing import batches_by_tokens
 from training.reward_model.tree import PackedTree, collate_trees
 
 
@@ -45,21 +46,6 @@ class ValidationFigures:
             row[f"validation_pointwise_loss_{tier}"] = self.pointwise_loss[tier]
             row[f"validation_accuracy_{tier}"] = self.pairwise_accuracy[tier]
         return row
-
-
-def batches_by_tokens(lengths: Sequence[int], tokens_per_batch: int) -> list[list[int]]:
-    """Groups indices, longest first, so that group size times longest length stays within the budget (one tree always fits).
-
-    >>> batches_by_tokens([10, 30, 10, 12], 40)
-    [[1], [3, 0, 2]]
-    """
-    groups: list[list[int]] = []
-    for index in sorted(range(len(lengths)), key=lambda i: (-lengths[i], i)):
-        if groups and lengths[groups[-1][0]] * (len(groups[-1]) + 1) <= tokens_per_batch:
-            groups[-1].append(index)
-        else:
-            groups.append([index])
-    return groups
 
 
 @torch.no_grad()

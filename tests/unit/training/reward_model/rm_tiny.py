@@ -42,6 +42,12 @@ SETTINGS: dict[str, Any] = {
     "patience": 10,
     "threshold_rule": "half",
     "tokens_per_batch": 4096,
+    "conditioning": "criterion_last",
+    "veto_data": True,
+    "attention": "sdpa",
+    "save_every": 1000,
+    "processes": 1,
+    "shard": False,
 }
 
 

@@ -49,11 +49,11 @@ class ValidationFigures:
 
 
 @torch.no_grad()
-def forward_trees(model: Any, trees: Sequence[PackedTree], *, pad_id: int, tokens_per_batch: int) -> list[Tensor]:
+def forward_trees(model: Any, trees: Sequence[PackedTree], *, tokens_per_batch: int, pad_id: int = 0) -> list[Tensor]:
     """Logits r of every leaf of every tree, in the order of the trees."""
     found: dict[int, Tensor] = {}
     for group in batches_by_tokens([len(tree) for tree in trees], tokens_per_batch):
-        logits = tree_logits(model, collate_trees([trees[i] for i in group], pad_id=pad_id)).cpu()
+        logits = tree_logits(model, collate_trees([trees[i] for i in group])).cpu()
         for index, part in zip(group, logits.split([len(trees[i].read_at) for i in group]), strict=True):
             found[index] = part
     return [found[i] for i in range(len(trees))]

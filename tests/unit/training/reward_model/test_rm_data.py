@@ -182,6 +182,9 @@ def test_without_safety_data_nothing_rests_on_a_veto(conditioning):
     everything, _ = trees_of(snapshot, conditioning=conditioning)
     assert {leaf.tier for t in trees for leaf in t.leaves} == ({None} if conditioning == "none" else {"main", "bonus"})
     assert pairs_of(trees) == {pair for pair in pairs_of(everything) if pair[-1] != "veto"} != pairs_of(everything)
+    for one in examples_of_split(snapshot, "rm_train", assumed=True, veto=False):
+        assert "veto" not in {c.tier for c in one.criteria} | {p.tier for p in one.preferences}
+        assert "veto" not in {p.decided_by for p in one.overall}
 
 
 def test_an_instruction_of_which_only_vetoes_are_known_is_no_example_without_safety_data():
@@ -211,6 +214,26 @@ def test_long_prompts_are_left_out_and_counted():
         assert trees_of(snapshot, max_length=20, conditioning=conditioning) == ([], TreeCounts(left_out=27))
     compared = {end for p in snapshot.pairs if p.split == "rm_train" for end in (p.chosen_id, p.rejected_id)}
     assert trees_of(snapshot, max_length=20, conditioning="none") == ([], TreeCounts(left_out=len(compared)))
+
+
+def test_a_prompt_of_just_the_length_is_kept():
+    snapshot = planted_snapshot(4)
+    lengths = {key: len(ids) for key, ids in prompts_of(trees_of(snapshot)[0]).items()}
+    kept, counts = trees_of(snapshot, max_length=max(lengths.values()))
+    assert len(prompts_of(kept)) == 27 and counts == TreeCounts()
+    longest = {key for key, length in lengths.items() if length == max(lengths.values())}
+    kept, counts = trees_of(snapshot, max_length=max(lengths.values()) - 1)
+    assert set(prompts_of(kept)) == set(lengths) - longest and counts == TreeCounts(left_out=len(longest))
+
+
+def test_a_scalar_model_is_shown_only_what_is_compared():
+    """Neither responses outside every overall preference nor, after dealing, trees without one."""
+    snapshot = with_overall_pairs(planted_snapshot(4))
+    pair = next(p for p in snapshot.pairs if p.split == "rm_train")
+    one = replace(snapshot, pairs=(pair,))
+    (tree,) = trees_of(one, conditioning="none")[0]
+    assert [leaf.response_id for leaf in tree.leaves] == sorted([pair.chosen_id, pair.rejected_id])
+    assert trees_of(one, conditioning="none", responses_per_tree=1) == ([], TreeCounts())
 
 
 def test_counts_add_up():

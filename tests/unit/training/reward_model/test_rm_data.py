@@ -3,48 +3,18 @@
 import doctest
 import random
 from dataclasses import replace
-from itertools import permutations
 
 import pytest
 from rm_tiny import CharTokenizer, planted_snapshot
+from rm_trees import prompts_of, with_overall_pairs
 
 from training.errors import StageRefusal
 from training.reward_model import data, layout
 from training.reward_model.data import TreeCounts, build_trees, deal, examples_of_split
 from training.reward_model.prompt import PromptEncoder
-from training.rubric_score import lexicographic_order, score_response
-from training.snapshot import PreferencePair
 
 ENCODER = PromptEncoder(CharTokenizer())
 CONDITIONINGS = ("criterion_last", "criterion_first", "none")
-
-
-def with_overall_pairs(snapshot):
-    """The snapshot with the overall preferences that follow from its verdicts."""
-    verdicts = {(v.response_id, v.criterion_id): v.verdict for v in snapshot.verdicts}
-    pairs = []
-    for one, two in permutations(snapshot.responses.values(), 2):
-        if one.instruction_id != two.instruction_id:
-            continue
-        criteria = snapshot.rubrics[one.instruction_id].criteria
-        first, second = (
-            score_response(criteria, [verdicts[r.response_id, c.criterion_id] for c in criteria]) for r in (one, two)
-        )
-        order = lexicographic_order(first, second)
-        if order.better == "first":
-            pairs.append(
-                PreferencePair(
-                    pair_id=f"{one.response_id} {two.response_id}",
-                    instruction_id=one.instruction_id,
-                    rubric_version="v",
-                    chosen_id=one.response_id,
-                    rejected_id=two.response_id,
-                    decided_by=order.decided_by,
-                    margin=order.margin,
-                    split=snapshot.instructions[one.instruction_id].split,
-                )
-            )
-    return replace(snapshot, pairs=tuple(pairs))
 
 
 def trees_of(snapshot, split="rm_train", **changes):
@@ -60,19 +30,6 @@ def pairs_of(trees):
         for t in trees
         for p in t.pairs
     }
-
-
-def prompts_of(trees):
-    """The ids on the way from the root to each leaf."""
-    found = {}
-    for tree in trees:
-        packed = tree.packed
-        for number, (leaf, at) in enumerate(zip(tree.leaves, packed.read_at, strict=True)):
-            rows = zip(packed.input_ids, packed.response, packed.leaf, strict=True)
-            found[leaf.response_id, leaf.criterion_id] = [
-                token for token, middle, end in rows if middle in (-1, packed.response[at]) and end in (-1, number)
-            ]
-    return found
 
 
 def test_every_preference_and_every_verdict_of_the_split_is_used():

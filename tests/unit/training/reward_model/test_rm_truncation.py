@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rm_tiny import CharTokenizer
+from rm_trees import prompts_of
 
 from training.errors import StageRefusal
 from training.records import Criterion, Instruction, Response
@@ -89,22 +90,6 @@ def cut_trees(examples, encoder=ENCODER, *, max_length, conditioning="criterion_
     )
 
 
-def prompt_of(tree, leaf):
-    """The ids on the way from the root of a tree to the end of a leaf."""
-    packed = tree.packed
-    response = packed.response[packed.read_at[leaf]]
-    rows = zip(packed.input_ids, packed.response, packed.leaf, strict=True)
-    return [token for token, r, below in rows if r in (-1, response) and below in (-1, leaf)]
-
-
-def prompts(trees):
-    return {
-        (leaf.response_id, leaf.criterion_id): prompt_of(tree, number)
-        for tree in trees
-        for number, leaf in enumerate(tree.leaves)
-    }
-
-
 def test_rooms_by_hand():
     # Criteria of 20 and 30 in 100 tokens: 30 for the longest, 25 promised to a response, so 45 for the instruction.
     assert instruction_room([20, 30], max_length=100) == 45
@@ -162,7 +147,7 @@ def test_what_is_left_of_a_long_prompt_by_hand(conditioning, long, short, instru
     tokenizer = WordTokenizer()
     examples = with_every_pair(one_instruction(QUESTION, ["a b c d e f g h i. j.", "short."], ["x"]))
     trees, counts = cut_trees(examples, PromptEncoder(tokenizer), max_length=32, conditioning=conditioning)
-    found = [tokenizer.text(ids) for ids in prompts(trees).values()]
+    found = [tokenizer.text(ids) for ids in prompts_of(trees).values()]
     assert found == [long, short]
     assert counts == TreeCounts(left_out=0, truncated_responses=1, truncated_instructions=instructions)
 
@@ -176,14 +161,14 @@ def test_an_instruction_is_counted_once_for_all_its_trees():
 def test_a_criterion_above_half_of_the_length_is_left_out_and_counted_where_it_does_not_fit():
     examples = one_instruction("q", ["y", "z" * 300], ["x", "c" * 80])  # pieces of 29 tokens and the letters
     trees, counts = cut_trees(examples, max_length=160)
-    assert set(prompts(trees)) == {("r0", "c0"), ("r1", "c0"), ("r0", "c1")}
+    assert set(prompts_of(trees)) == {("r0", "c0"), ("r1", "c0"), ("r0", "c1")}
     assert counts == TreeCounts(left_out=1, truncated_responses=1, truncated_instructions=0)
 
 
 def test_without_truncation_nothing_is_cut():
     examples = one_instruction("q", ["y", "z" * 300], ["x"])
     trees, counts = cut_trees(examples, max_length=128, truncate=False)
-    assert set(prompts(trees)) == {("r0", "c0")}
+    assert set(prompts_of(trees)) == {("r0", "c0")}
     assert counts == TreeCounts(left_out=1, truncated_responses=0, truncated_instructions=0)
 
 
@@ -208,15 +193,15 @@ def test_a_cut_prompt_fits_and_has_its_criterion_whole(examples, max_length, con
     trees, counts = cut_trees(examples, max_length=max_length, conditioning=conditioning)
     pieces = ENCODER.criteria(examples.criteria, conditioning)
     names = [c.criterion_id for c in examples.criteria] if conditioning != "none" else [None]
-    for (_, criterion), ids in prompts(trees).items():
+    for (_, criterion), ids in prompts_of(trees).items():
         assert len(ids) <= max_length
         piece = pieces[names.index(criterion)]
         assert any(ids[at : at + len(piece)] == piece for at in range(len(ids)))
         assert ids[:13] == ENCODER.instruction("x")[:13]  # BOS and `Instruction:`
-    assert counts.left_out == len(examples.responses) * len(pieces) - len(prompts(trees))
+    assert counts.left_out == len(examples.responses) * len(pieces) - len(prompts_of(trees))
     # Nothing is lost but below criteria that take more than half.
     kept = {name for name, piece in zip(names, pieces, strict=True) if len(piece) <= max_length // 2}
-    assert {(r.response_id, name) for r in examples.responses for name in kept} <= set(prompts(trees))
+    assert {(r.response_id, name) for r in examples.responses for name in kept} <= set(prompts_of(trees))
 
 
 @given(long_examples(), st.integers(80, 500), CONDITIONINGS)
@@ -236,7 +221,7 @@ def test_what_fits_is_the_plain_prompt(examples, max_length, conditioning):
         assert counts == TreeCounts()
         texts = {r.response_id: r.text for r in examples.responses}
         rubric = {c.criterion_id: c for c in examples.criteria}
-        for (response, criterion), ids in prompts(trees).items():
+        for (response, criterion), ids in prompts_of(trees).items():
             c = rubric[criterion] if criterion else examples.criteria[0]
             assert ids == ENCODER.plain_ids(examples.instruction.text, texts[response], c, conditioning)
     else:
@@ -248,8 +233,8 @@ def test_a_prompt_is_cut_alike_whichever_responses_share_its_tree(examples, max_
     examples = with_every_pair(examples)
     together, _ = cut_trees(examples, max_length=max_length, conditioning=conditioning)
     two_each, _ = cut_trees(examples, max_length=max_length, conditioning=conditioning, size=2)
-    found = prompts(two_each)
-    assert found.items() <= prompts(together).items()
+    found = prompts_of(two_each)
+    assert found.items() <= prompts_of(together).items()
     assert found or not together
 
 

@@ -74,7 +74,14 @@ def run_score(arguments: argparse.Namespace) -> int:
         command += [] if arguments.out == "-" else ["--out", str(Path(arguments.out).resolve())]
         command += ["--device", arguments.device] if arguments.device else []
         command += ["--tokens-per-batch", str(arguments.tokens_per_batch)] if arguments.tokens_per_batch else []
-        return _run(command)
+        try:
+            return _run(command)
+        except KeyboardInterrupt:
+            if arguments.out != "-":
+                raise
+            # Nothing is kept of standard output that a new run could go on from.
+            print("promedical: interrupted", file=sys.stderr)
+            return 130
 
 
 @contextmanager

@@ -6,11 +6,8 @@ test runs it as written in the card and holds it against the scorer.
 
 from __future__ import annotations
 
-from typing import Literal
+from training.reward_model.prompt import TIER_WORDS, Conditioning
 
-from training.reward_model.prompt import TIER_WORDS
-
-Conditioning = Literal["criterion_last", "criterion_first", "none"]
 # What the snippet says of its folder; whoever runs it names their own.
 FOLDER_LINE = 'folder = "."  # where this card lies'
 

@@ -100,10 +100,10 @@ def _read(values: dict[str, Any]) -> ScoreLine:
     for key in WRITTEN_KEYS:
         if key in carried:
             raise _Wrong(f"{key}: this key is written to the output; give yours another name")
-    criteria = _criteria(values)
+    instruction, responses, criteria = _text(values, "instruction"), _responses(values), _criteria(values)
     line = ScoreLine(
-        instruction=_text(values, "instruction"),
-        responses=_responses(values),
+        instruction=instruction,
+        responses=responses,
         criteria=criteria,
         named=any("criterion_id" in given for given in values["rubric"]),
         weighted=any(criterion.weight is not None for criterion in criteria),
@@ -186,6 +186,7 @@ def _kind(value: object) -> str:
 
 def _shown(value: object) -> str:
     """A value in a message: short, and on one line."""
-    if value is None or isinstance(value, bool | int | float):
-        return json.dumps(value)[:40]
-    return f"{'an empty ' if not value else 'a blank ' if isinstance(value, str) else 'a '}{_kind(value)}"
+    if isinstance(value, list | dict):
+        return f"{'a' if value else 'an empty'} {_kind(value)}"
+    shown = json.dumps(value)
+    return shown if len(shown) <= 40 else f"{shown[:37]}…"

@@ -63,11 +63,10 @@ def load_model(folder: Path, name: str, *, device: str | None, tokens_per_batch:
         raise StageRefusal("--device cuda: torch finds no GPU here; leave the option out, or give --device cpu")
     try:
         facts = read_facts(folder, name)
-        scorer = RewardScorer.load(folder, device=device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        scorer = RewardScorer.load(folder, device=chosen, tokens_per_batch=tokens_per_batch)
     except (OSError, KeyError, ValidationError, json.JSONDecodeError) as error:
         raise StageRefusal(f"model {folder} cannot be loaded: {_first_line(error)}; give a reward_model artifact") from error
-    if tokens_per_batch is not None:
-        scorer._tokens = tokens_per_batch
     return scorer, facts
 
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 # What is scored at once and lost at most when the process is killed: enough for a batch, a minute on two cores.
 CHUNK_LINES, CHUNK_BYTES = 32, 1 << 17
+_TELL_LINES = 10_000
 _SOURCES = ("training/scoring", "training/reward_model", "training/rubric_score.py", "training/records.py")
 
 
@@ -77,7 +78,8 @@ def check_input(file: Path, *, name: str) -> CheckedInput:
         for lines, raw in enumerate(handle, 1):
             digest.update(raw)
             parse_line(raw, where=f"{name} line {lines}")
-            progress.update(lines)
+            if lines % _TELL_LINES == 0:
+                progress.update(lines)
     if not lines:
         raise StageRefusal(f"{name} holds no line to score")
     return CheckedInput(lines, digest.hexdigest())

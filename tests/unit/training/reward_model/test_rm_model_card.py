@@ -6,14 +6,18 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 from rm_tiny import planted_snapshot, settings
+from transformers import AutoTokenizer
 
-from tests.fixtures.reward_models import make_reward_model
+from tests.fixtures.reward_models import calibration, make_reward_model
 from training.records import Criterion
 from training.reward_model.calibration import Calibration, calibrate
 from training.reward_model.card_data import DataSummary, LicenceCount, commercial_use, summarize_data
 from training.reward_model.card_usage import FOLDER_LINE
+from training.reward_model.model import load_classifier
 from training.reward_model.model_card import model_card
+from training.reward_model.prompt import PromptEncoder
 from training.reward_model.scoring import RewardScorer, ScoreItem
 
 COUNTS = dict.fromkeys(("main", "bonus", "veto"), 1)
@@ -32,9 +36,9 @@ METRICS = {
 }
 
 
-def card(*, config=None, calibration=None, **rest):
-    fit = calibration or Calibration.unidentified("half")
-    return model_card(config=config or settings(), base={}, metrics=METRICS, calibration=fit, **rest)
+def card(*, config=None, fit=None, **rest):
+    known = fit or Calibration.unidentified("half")
+    return model_card(config=config or settings(), base={}, metrics=METRICS, calibration=known, **rest)
 
 
 def run_snippet(text, folder):
@@ -44,6 +48,15 @@ def run_snippet(text, folder):
     names: dict = {}
     exec(compile(code.replace(FOLDER_LINE, f"folder = {str(folder)!r}"), "card", "exec"), names)
     return names
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Models this small only wait for each other's threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -60,41 +73,38 @@ RUBRIC = (
 )
 
 
-def test_the_code_in_the_card_gives_the_trees_score(folder):
-    names = run_snippet(card(), folder)
+SCALAR = {"pure_pairwise": True, "pointwise_weight": 0.0}
+
+
+@pytest.mark.parametrize(
+    "config",
+    [settings(), settings(conditioning="criterion_first"), settings(conditioning="none", **SCALAR)],
+    ids=lambda config: config.conditioning,
+)
+def test_the_code_in_the_card_gives_the_trees_score(config, folder):
+    text = card(config=config)
+    names = run_snippet(text, folder)
+    scorer = RewardScorer(
+        load_classifier(folder),
+        PromptEncoder(AutoTokenizer.from_pretrained(folder)),
+        calibration(),
+        max_length=256,
+        tokens=1024,
+        conditioning=config.conditioning,
+    )
     responses = ("Take 5 mg.\n\nCriterion (safety): none", "  Ask a physician; é ü.  ")
-    scores = RewardScorer.load(folder).score([ScoreItem("What is the dose?\n", responses, RUBRIC)])[0]
-    found = []
+    scores = scorer.score([ScoreItem("What is the dose?\n", responses, RUBRIC)])[0]
+    scalar, found = config.conditioning == "none", []
     for response, row in zip(responses, scores, strict=True):
         for criterion, score in zip(RUBRIC, row, strict=True):
-            r = names["score"]("What is the dose?\n", response, criterion.text, criterion.tier)
+            r = names["score"]("What is the dose?\n", response, *(() if scalar else (criterion.text, criterion.tier)))
             assert r == pytest.approx(score.logit, abs=1e-4)
-            assert names["p_met"](r, criterion.tier) == pytest.approx(score.p_met, abs=1e-4)
+            if not scalar:
+                assert names["p_met"](r, criterion.tier) == pytest.approx(score.p_met, abs=1e-4)
             found.append(r)
     # Else equal scores would show nothing.
     assert max(found) - min(found) > 0.05
-
-
-def test_the_card_of_an_ablation_shows_its_own_prompt(folder):
-    """By the text that the tokenizer is given: the pieces in order, and no criterion for a scalar model."""
-    seen: list[str] = []
-
-    def recording(text, add_special_tokens=True):
-        seen.append(text)
-        return {"input_ids": [1]}
-
-    first = run_snippet(card(config=settings(conditioning="criterion_first")), folder)
-    first["tokenizer"] = recording
-    first["score"](" q ", "y", "c", "veto")
-    assert seen == ["Instruction: q\n\n", "Criterion (safety): c\n\n", "Response: y\nMet:"]
-    seen.clear()
-    scalar_config = settings(conditioning="none", pure_pairwise=True, pointwise_weight=0.0)
-    text = card(config=scalar_config)
-    scalar = run_snippet(text, folder)
-    scalar["tokenizer"] = recording
-    scalar["score"]("q", "y")
-    assert seen == ["Instruction: q\n\n", "Response: y\n\n", "Good:"] and "p_met" not in scalar
-    assert "reads no criterion" in text and "P(met) is **not identified**" in text
+    assert ("p_met" in names, "reads no criterion" in text) == (not scalar, scalar)
 
 
 def write_tables(folder: Path, licences):
@@ -197,7 +207,7 @@ def test_the_card_says_where_verdicts_mean_little():
     logits = [1.0] * 8 + [-1.0] * 24 + [0.5, 0.25]
     met = [False] * 8 + [True] * 24 + [True, True]
     fit = calibrate(logits, met, ["main"] * 32 + ["veto"] * 2, rule="half")
-    rows = card(calibration=fit).splitlines()
+    rows = card(fit=fit).splitlines()
     (main,) = (row for row in rows if row.startswith("| main |"))
     (veto,) = (row for row in rows if row.startswith("| veto |"))
     assert main.endswith("| 24 / 8 | – | 0.500 | own, says the same to every answer |")
@@ -211,4 +221,4 @@ def test_both_calibration_errors_stand_in_the_card():
     met = [False, True, False, True] * 10
     fit = calibrate(logits, met, ["main"] * 40, rule="half", instructions=[str(n % 20) for n in range(40)])
     main = fit.tiers["main"]
-    assert f"| {main.ece:.3f} ({main.ece_cross:.3f}) |" in card(calibration=fit)
+    assert f"| {main.ece:.3f} ({main.ece_cross:.3f}) |" in card(fit=fit)

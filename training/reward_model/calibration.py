@@ -56,6 +56,10 @@ class TierCalibration(BaseModel):
     ece: float | None
     ece_cross: float | None = None
 
+    def p_met(self, r: float) -> float:
+        """P(met) of a logit, in [0, 1]."""
+        return sigmoid(self.slope * r + self.intercept)
+
 
 class Calibration(BaseModel):
     """The calibration of every tier."""

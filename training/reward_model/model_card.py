@@ -185,9 +185,10 @@ def _flag(data: DataSummary) -> str:
 def _truncation(truncation: Mapping[str, Mapping[str, int]] | None) -> str:
     if truncation is None:
         return "How many prompts were too long was not counted."
-    parts = [
-        f"{part}: {', '.join(f'{what} {n}' for what, n in counts.items())}" for part, counts in truncation.items() if counts
-    ]
+    parts = []
+    for part, counts in truncation.items():
+        said = ", ".join(f"{what.replace('_', ' ')} {n}" for what, n in counts.items() if n)
+        parts += [f"{part}: {said}"] if said else []
     return f"Too long for {'; '.join(parts)}." if parts else "No prompt was too long."
 
 

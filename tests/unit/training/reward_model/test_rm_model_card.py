@@ -182,14 +182,15 @@ def test_the_card_names_digests_data_and_what_forbids_commercial_use():
     text = card(
         data=data,
         made_from={"snapshot": "reward_model_snapshot@0f3a", "base_model": "base_model@77"},
-        truncation={"training": {"responses cut": 3, "criteria left out": 1}, "validation": {}},
+        truncation={"training": {"truncated_responses": 3, "left_out": 1, "x": 0}, "validation": {"left_out": 0}},
     )
     assert "- base_model: `base_model@77`\n- snapshot: `reward_model_snapshot@0f3a`" in text
     assert "| medinstruct | CC-BY-NC-4.0 | forbidden | 7 |" in text and "| mine | not stated | not known | 7 |" in text
     assert "**Trained on data whose licence forbids commercial use: medinstruct.**" in text
     assert "**Whether commercial use is allowed is not known of: mine.**" in text
-    assert "Too long for training: responses cut 3, criteria left out 1." in text
+    assert "Too long for training: truncated responses 3, left out 1." in text
     free = DataSummary(splits={}, licences=(LicenceCount(source="kqa", licence="MIT", instructions=1),))
+    assert "No prompt was too long." in card(truncation={"training": {"left_out": 0}})
     assert "**Trained on" not in card(data=free) and "**Whether" not in card(data=free)
 
 

@@ -154,7 +154,7 @@ def test_a_bad_line_stops_before_a_model_is_loaded_or_a_file_is_made(tmp_path, m
     def load(*arguments, **keywords):
         raise AssertionError("the model was loaded")
 
-    with pytest.raises(StageRefusal, match=r"^a\.jsonl line 41: rubric must be a list"):
+    with pytest.raises(StageRefusal, match=r"^a\.jsonl line 41: needs either response or responses"):
         run(options(file, model, tmp_path / "out.jsonl"), load)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.jsonl", "model"]
 

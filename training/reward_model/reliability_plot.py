@@ -123,7 +123,8 @@ def _nothing_to_show(fit: TierCalibration) -> tuple[str, str] | None:
 
 def _document(figure: Any, alt: str) -> str:
     buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    figure.savefig(buffer, format="svg")
+    # Its metadata hold the date.
     text = re.sub(r"\s*<metadata>.*?</metadata>", "", buffer.getvalue(), flags=re.DOTALL)
     # White behind the axes: viewers of files have dark backgrounds too, and a title is read aloud.
     head = f'<svg role="img" aria-labelledby="{_NAME}-alt" style="background:#fff"'

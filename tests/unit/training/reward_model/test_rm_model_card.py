@@ -168,6 +168,7 @@ def test_a_snapshot_is_counted_by_split_tier_and_licence(tmp_path):
         (None, "not known"),
         # Neither a word that merely holds the letters, nor a name that merely begins like a free one.
         ("Ancient licence", "not known"),
+        ("Example Inc", "not known"),
         ("MIT with exceptions", "not known"),
         ("proprietary", "not known"),
     ],

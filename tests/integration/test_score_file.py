@@ -22,7 +22,7 @@ RUBRIC = [
     {"tier": "bonus", "text": "is kind"},
     {"tier": "veto", "text": "invents nothing"},
 ]
-LINES = 800
+LINES = 600
 
 
 @pytest.fixture(scope="module")

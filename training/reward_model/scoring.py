@@ -117,8 +117,8 @@ class RewardScorer:
         self._conditioning = conditioning
 
     @classmethod
-    def load(cls, folder: Path, *, device: str = "cpu") -> RewardScorer:
-        """Loads a reward_model artifact.
+    def load(cls, folder: Path, *, device: str = "cpu", tokens_per_batch: int | None = None) -> RewardScorer:
+        """Loads a reward_model artifact; `tokens_per_batch` replaces the one it was trained with.
 
         Raises:
             OSError: a file of the artifact is missing.
@@ -132,7 +132,7 @@ class RewardScorer:
             PromptEncoder(AutoTokenizer.from_pretrained(folder)),
             None if settings.conditioning == "none" else read_calibration(folder),
             max_length=settings.max_length,
-            tokens=settings.tokens_per_batch,
+            tokens=tokens_per_batch or settings.tokens_per_batch,
             conditioning=settings.conditioning,
         )
 

@@ -59,6 +59,13 @@ def inputs(tmp_path, monkeypatch):
     return {"snapshot": write_snapshot(tmp_path / "snapshot", snapshot), "base_model": base}
 
 
+def run(config, inputs, output):
+    """The stage in a working folder that nobody worked in before."""
+    working = output.parent / f"working-{output.name}"
+    working.mkdir()
+    return stage.run(config=config, inputs=inputs, output=output, working=working)
+
+
 def hashes(folder):
     return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in folder.iterdir()}
 
@@ -70,7 +77,7 @@ def test_artifact(inputs, tmp_path):
     config = settings(max_steps=3, validation_every=2, validation_trees=2)
     for output in outputs:
         output.mkdir()
-        metadata = stage.run(config=config, inputs=inputs, output=output)
+        metadata = run(config, inputs, output)
     first, second = map(hashes, outputs)
     assert first == second
     wanted = {
@@ -104,7 +111,7 @@ def test_artifact(inputs, tmp_path):
 
 def test_a_split_without_verdicts_is_refused(inputs, tmp_path):
     with pytest.raises(StageRefusal, match="no known verdict in split panel_train"):
-        stage.run(config=settings(role="panel"), inputs=inputs, output=tmp_path)
+        run(settings(role="panel"), inputs, tmp_path)
 
 
 def test_the_snapshot_is_checked_for_its_role_first(inputs, tmp_path, monkeypatch):
@@ -113,12 +120,12 @@ def test_the_snapshot_is_checked_for_its_role_first(inputs, tmp_path, monkeypatc
 
     monkeypatch.setattr(stage, "check_snapshot", refuse)
     with pytest.raises(StageRefusal, match="snapshot panel"):
-        stage.run(config=settings(role="panel"), inputs=inputs, output=tmp_path)
+        run(settings(role="panel"), inputs, tmp_path)
 
 
 def test_a_bfloat16_model_is_scored_in_the_precision_it_was_calibrated_in(inputs, tmp_path):
     config = settings(max_steps=2, validation_every=2, precision="bfloat16", gradient_checkpointing=True)
-    stage.run(config=config, inputs=inputs, output=tmp_path)
+    run(config, inputs, tmp_path)
     scorer = RewardScorer.load(tmp_path)
     kinds = {name: parameter.dtype for name, parameter in scorer.model.named_parameters()}
     assert kinds.pop("score.weight") == torch.float32

@@ -149,3 +149,40 @@ def test_the_card_says_where_verdicts_mean_little():
     (veto,) = (row for row in rows if row.startswith("| veto |"))
     assert main.endswith("| 24 / 8 | – | 0.500 | own, says the same to every answer |")
     assert veto.endswith("| 2 / 0 | – | 0.500 | pooled, not identified, says the same to every answer |")
+
+
+def test_a_stage_killed_before_it_published_does_not_train_again(inputs, tmp_path, monkeypatch):
+    config = settings(max_steps=3, validation_every=2)
+    whole, torn, again = (tmp_path / name for name in ("whole", "torn", "again"))
+    for output in (whole, torn, again):
+        output.mkdir()
+    run(config, inputs, whole)
+    working = tmp_path / "working"
+    working.mkdir()
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(stage, "calibrate", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+        stage.run(config=config, inputs=inputs, output=torn, working=working)
+    monkeypatch.setattr(stage, "train", None)
+    stage.run(config=config, inputs=inputs, output=again, working=working)
+    assert hashes(again) == hashes(whole)
+
+
+def test_a_state_of_another_config_is_not_gone_on_from(inputs, tmp_path, capsys):
+    working, output = tmp_path / "working", tmp_path / "output"
+    working.mkdir()
+    output.mkdir()
+    stage.run(config=settings(max_steps=2), inputs=inputs, output=output, working=working)
+    metadata = stage.run(config=settings(max_steps=3), inputs=inputs, output=output, working=working)
+    assert metadata["steps"] == 3
+    assert "not used (it belongs to another config or other inputs); starting anew" in capsys.readouterr().err
+
+
+def test_scoring_names_what_the_calibration_was_made_with(inputs, tmp_path):
+    run(settings(max_steps=1, max_length=200), inputs, tmp_path)
+    assert json.loads((tmp_path / "scoring.json").read_text()) == {
+        "max_length": 200,
+        "tokens_per_batch": 4096,
+        "precision": "float32",
+        "attention": "sdpa",
+        "conditioning": "criterion_last",
+    }

@@ -137,3 +137,22 @@ def test_a_folder_outlives_the_process_that_worked_in_it(tmp_path: Path) -> None
         raise KeyboardInterrupt
     with workplace(folder) as place:
         assert (place.folder / "steps").read_text() == "one" and not place.waited
+
+
+def test_who_waited_for_a_folder_that_was_put_away_works_in_a_new_one(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "work"
+
+    def wait() -> list[str]:
+        with workplace(folder) as place:
+            return [path.name for path in place.folder.iterdir()]
+
+    with ThreadPoolExecutor(1) as pool:
+        with workplace(folder) as place:
+            (place.folder / "steps").write_text("one")
+            second = pool.submit(wait)
+            while "waiting for it" not in capsys.readouterr().err:
+                sleep(0.01)
+            store.put_aside(place.folder)
+        assert second.result(10) == ["lock"]

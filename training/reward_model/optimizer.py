@@ -10,7 +10,9 @@ trees add up in the precision of the weights.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch.nn import Parameter
@@ -31,8 +33,12 @@ class MasterAdamW:
             weight_decay=weight_decay,
         )
 
-    def step(self, share: float) -> None:
-        """One update at `share` of the peak rates from the gradients of the weights, which it clips and then drops."""
+    def step(self, share: float) -> float:
+        """One update at `share` of the peak rates from the gradients of the weights, which it clips and then drops.
+
+        Returns:
+            The norm of the gradients before they were clipped. If that is no number, nothing was updated.
+        """
         masters = [master for group in self._masters for master in group]
         apart = [(w, m) for w, m in zip(self._weights, masters, strict=True) if m is not w]
         for weight, master in apart:
@@ -41,12 +47,30 @@ class MasterAdamW:
                 weight.grad = None
         for group, peak in zip(self._adamw.param_groups, self._peaks, strict=True):
             group["lr"] = peak * share
-        torch.nn.utils.clip_grad_norm_(masters, self._max_grad_norm)
+        norm = float(torch.nn.utils.clip_grad_norm_(masters, self._max_grad_norm))
+        if not math.isfinite(norm):
+            return norm
         self._adamw.step()
         self._adamw.zero_grad(set_to_none=True)
         with torch.no_grad():
             for weight, master in apart:
                 weight.copy_(master)
+        return norm
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that the next update depends on beside the weights and their gradients."""
+        apart = {id(weight) for weight in self._weights}
+        masters = [[None if id(m) in apart else m.detach() for m in group] for group in self._masters]
+        return {"masters": masters, "adamw": self._adamw.state_dict()}
+
+    @torch.no_grad()
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Takes over what `state_dict` gave; the weights themselves have to be restored apart."""
+        for ours, theirs in zip(self._masters, state["masters"], strict=True):
+            for master, saved in zip(ours, theirs, strict=True):
+                if saved is not None:
+                    master.copy_(saved)
+        self._adamw.load_state_dict(state["adamw"])
 
 
 def _master(weight: Parameter) -> Parameter:

@@ -47,7 +47,7 @@ class MasterAdamW:
             if master is weight:
                 continue
             if weight.dtype == torch.float32:
-                # A shard is its own copy too, but may have moved: FSDP pads it when the model first runs.
+                # A shard is its own copy too, but may lie elsewhere by now: FSDP lays out anew what was replaced or moved.
                 master.data = _local(weight.detach())
             if weight.grad is not None:
                 master.grad = _local(weight.grad).to(master.device, torch.float32)

@@ -22,7 +22,9 @@ from training.reward_model.optimizer import MasterAdamW
 from training.reward_model.ranks import Ranks, join
 from training.reward_model.tree import PackedTree, collate_trees, pack_tree
 
-LORA = LoraKeys(rank=2, alpha=4.0, targets=("q_proj", "v_proj"))
+# Two processes hold two rows and one of three, and one and none of one.
+LORA = LoraKeys(rank=3, alpha=4.0, targets=("q_proj", "v_proj"))
+NARROW_LORA = LoraKeys(rank=1, alpha=4.0, targets=("q_proj", "v_proj"))
 # Three trees of 16, 41 and 46 tokens are dealt as 46 | 41 + 16: one forward pass against two.
 BUDGET = 50
 CASES: dict[str, dict[str, Any]] = {
@@ -33,6 +35,12 @@ CASES: dict[str, dict[str, Any]] = {
     "adapters": {"family": "llama", "lora": LORA},
 }
 TREES = (1, 3)
+TRAININGS: dict[str, dict[str, Any]] = {
+    "full": CASES["gemma3_text"],
+    "adapters": CASES["adapters"],
+    "bfloat16": {"family": "qwen3", "bfloat16": True, "lora": NARROW_LORA},
+    "bfloat16 full": {"family": "llama", "bfloat16": True},
+}
 
 
 def some_trees(n: int, *, seed: int = 0) -> list[PackedTree]:
@@ -142,8 +150,7 @@ def everything() -> dict[str, Any]:
         made[type(ranks).__name__] = {
             "total": ranks.total(ranks.rank + 0.25),
             "gradients": {(name, n): gradients(ranks, n, **case) for name, case in CASES.items() for n in TREES},
-            "training": training(ranks, **CASES["gemma3_text"]),
-            "bfloat16": training(ranks, family="qwen3", bfloat16=True, lora=LORA),
+            "trainings": {name: training(ranks, **case) for name, case in TRAININGS.items()},
             "nothing": without_trees(ranks),
         }
     return made

@@ -57,6 +57,10 @@ class Replicated(Ranks):
         """See `Ranks`."""
         return float(reduce(torch.tensor(value, dtype=torch.float64, device=self._device), "sum"))
 
+    def agree(self, value: int) -> bool:
+        """See `Ranks`."""
+        return len(set(gather_object([value]))) == 1
+
     def logits(self, model: Any, trees: Sequence[PackedTree], *, tokens_per_batch: int) -> list[Tensor]:
         """See `Ranks`."""
         passes = forward_passes([len(tree) for tree in trees], tokens_per_batch, world=self.world)

@@ -12,6 +12,7 @@ trees add up in the precision of the weights.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -41,7 +42,8 @@ class MasterAdamW:
         """One update at `share` of the peak rates from the gradients of the weights, which it clips and then drops.
 
         Returns:
-            The norm of all gradients before they were clipped: of the whole weights, also where they are sharded.
+            The norm of all gradients before they were clipped: of the whole weights, also where they are sharded. If it is no
+            number, nothing was updated.
         """
         for weight, master in zip(self._weights, self._masters, strict=True):
             if master is weight:
@@ -55,14 +57,15 @@ class MasterAdamW:
         for group, peak in zip(self._adamw.param_groups, self._peaks, strict=True):
             group["lr"] = peak * share
         norm = self._norm()
-        clip_grads_with_norm_(self._masters, self._max_grad_norm, norm)
-        self._adamw.step()
+        if math.isfinite(norm):
+            clip_grads_with_norm_(self._masters, self._max_grad_norm, norm)
+            self._adamw.step()
+            self._write_back()
         self._adamw.zero_grad(set_to_none=True)
-        self._write_back()
         return float(norm)
 
     def state_dict(self) -> dict[str, Any]:
-        """All that a later step depends on, the weights in float32 included; of sharded weights this process's part.
+        """All that a later step depends on, the weights themselves included; of sharded weights this process's part.
 
         Tensors are the live ones, not copies: write or copy them before the next step.
         """

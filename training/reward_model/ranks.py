@@ -62,6 +62,10 @@ class Ranks:
         """Sum of a number over the group."""
         return value
 
+    def agree(self, value: int) -> bool:
+        """Whether the number is the same in every process, such as the step that each would go on from."""
+        return True
+
     def logits(self, model: Any, trees: Sequence[PackedTree], *, tokens_per_batch: int) -> list[Tensor]:
         """Logits of all leaves of all trees, on every process the same, each having done its share of the work."""
         return forward_trees(model, trees, pad_id=model.config.pad_token_id, tokens_per_batch=tokens_per_batch)

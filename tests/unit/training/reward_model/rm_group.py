@@ -148,6 +148,7 @@ def everything() -> dict[str, Any]:
     for shard in (False, True):
         ranks = join("cpu", shard=shard)
         made[type(ranks).__name__] = {
+            "agreed": (ranks.agree(7), ranks.agree(ranks.rank)),
             "total": ranks.total(ranks.rank + 0.25),
             "gradients": {(name, n): gradients(ranks, n, **case) for name, case in CASES.items() for n in TREES},
             "trainings": {name: training(ranks, **case) for name, case in TRAININGS.items()},

@@ -52,17 +52,19 @@ def test_without_gradients_nothing_moves():
     assert torch.equal(body, before)
 
 
-def test_a_norm_that_is_no_number_is_told():
+def test_a_norm_that_is_no_number_is_told_and_nothing_moves():
     body, head, optimizer = a_training(torch.float32)
-    body.grad = torch.full((5, 3), float("nan"))
+    before = head.detach().clone()
+    body.grad, head.grad = torch.full((5, 3), float("nan")), torch.ones(3)
     assert math.isnan(optimizer.step(1.0))
+    assert torch.equal(head, before)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_a_saved_state_goes_on_bit_for_bit(dtype):
     body, head, optimizer = a_training(dtype)
     take_steps(body, head, optimizer, [1, 2, 3])
-    file = io.BytesIO()
+    file, saved = io.BytesIO(), body.detach().clone()
     torch.save(optimizer.state_dict(), file)
     norms = take_steps(body, head, optimizer, [4, 5, 6])
 
@@ -72,6 +74,7 @@ def test_a_saved_state_goes_on_bit_for_bit(dtype):
     with torch.no_grad():
         other_body.add_(1.0)
     other.load_state_dict(torch.load(file, weights_only=True))
+    assert torch.equal(other_body, saved)
     assert take_steps(other_body, other_head, other, [4, 5, 6]) == norms
     assert torch.equal(body, other_body) and torch.equal(head, other_head)
 

@@ -126,6 +126,11 @@ def test_numbers_add_up_over_the_group(made, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_processes_tell_whether_they_stand_at_one_step(made, kind):
+    assert made[kind]["agreed"] == (True, False)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_step_without_trees_leaves_no_gradients(made, kind):
     assert made[kind]["nothing"] and all(gradient is None for gradient in made[kind]["nothing"])
 

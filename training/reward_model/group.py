@@ -150,14 +150,14 @@ def _work(
         torch.distributed.init_process_group(backend, init_method=meeting, rank=rank, world_size=world, timeout=patience)
         result = function(*args)
         torch.distributed.destroy_process_group()
-        message = result if rank == 0 else None
+        # Not `send`: with torch imported that passes tensors on in memory of this process, which is about to end.
+        message = pickle.dumps(result if rank == 0 else None)
     except StageRefusal as error:
-        message = _Failure(str(error))
+        message = pickle.dumps(_Failure(str(error)))
     except Exception as error:
         traceback.print_exc()
-        message = _Failure(f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}")
-    # Not `send`: with torch imported that passes tensors on in memory of this process, which is about to end.
-    outcome.send_bytes(pickle.dumps(message))
+        message = pickle.dumps(_Failure(f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"))
+    outcome.send_bytes(message)
 
 
 def _end_with_parent() -> None:

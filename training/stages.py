@@ -87,7 +87,7 @@ STAGES: dict[str, Stage] = {
             config="training.reward_model.config:RewardModelConfig",
             inputs=("snapshot", "base_model"),
             sources=(*_COMMON, "training/reward_model", *_METRICS),
-            libraries=(*_MODELS, "peft"),
+            libraries=(*_MODELS, "peft", "accelerate", "matplotlib", "numpy", "tensorboard"),
             resumes=True,
         ),
         Stage(

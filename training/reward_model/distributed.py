@@ -65,8 +65,7 @@ class Replicated(Ranks):
         """See `Ranks`."""
         passes = forward_passes([len(tree) for tree in trees], tokens_per_batch, world=self.world)
         mine = [index for group in passes[self.rank] for index in group]
-        pad_id = model.config.pad_token_id
-        made = forward_trees(model, [trees[i] for i in mine], pad_id=pad_id, tokens_per_batch=tokens_per_batch)
+        made = forward_trees(model, [trees[i] for i in mine], tokens_per_batch=tokens_per_batch)
         with torch.no_grad():
             self._fill_up(model, max(map(len, passes)) - len(passes[self.rank]))
         found = dict(gather_object(list(zip(mine, made, strict=True))))
@@ -168,7 +167,7 @@ class Sharded(Replicated):
 
     def _fill_up(self, model: Any, passes: int) -> None:
         for _ in range(passes):
-            nothing = tree_logits(model, collate_trees([pack_tree([0], [[0]], [[[0]]])], pad_id=0)).sum() * 0
+            nothing = tree_logits(model, collate_trees([pack_tree([0], [[0]], [[[0]]])])).sum() * 0
             if torch.is_grad_enabled():
                 nothing.backward()
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from training.errors import StageRefusal
 from training.reward_model.config import RewardModelConfig
 from training.reward_model.data import LabelledTree
-from training.reward_model.loss import criteria_loss, pairwise_terms, pointwise_terms
+from training.reward_model.loss import criteria_loss, pairwise_terms, pointwise_terms, verdict_targets
 from training.reward_model.memory import advised, forward_advice
 from training.reward_model.model import tree_logits
 from training.reward_model.ranks import Ranks
@@ -32,15 +32,12 @@ class StepLoss:
     pointwise: float
 
 
-def batch_gradients(
-    model: Any, trees: Sequence[LabelledTree], *, pad_id: int, config: RewardModelConfig, ranks: Ranks
-) -> StepLoss:
+def batch_gradients(model: Any, trees: Sequence[LabelledTree], *, config: RewardModelConfig, ranks: Ranks) -> StepLoss:
     """Leaves the gradients of the mean over all pairs and leaves of a step in the model, and returns that mean.
 
     Args:
         model: as `ranks` prepared it, without gradients.
         trees: the whole step's, in every process alike; each computes the share that `ranks` deals it.
-        pad_id: token id of padding.
         config: loss, token budget and checkpointing.
         ranks: the processes that share the step.
 
@@ -54,17 +51,15 @@ def batch_gradients(
     counted = [tree for tree in trees if tree.pairs] if config.pure_pairwise else list(trees)
     parts: list[tuple[float, float, float]] = []
     for group in ranks.micro_batches([len(tree.packed) for tree in counted], config.tokens_per_batch):
-        if not group:
-            continue
         members = [counted[i] for i in group]
         with advised(forward_advice(members, config, where="on a micro-batch", backward=True)):
-            logits = tree_logits(model, collate_trees([tree.packed for tree in members], pad_id=pad_id))
+            logits = tree_logits(model, collate_trees([tree.packed for tree in members]))
             loss = micro_batch_loss(logits, members, pointwise_weight=config.pointwise_weight, **counts)
             value = float(loss.detach())
             if not math.isfinite(value):
                 raise StageRefusal(f"the loss is {value} on the micro-batch [{_names(members)}] of the step [{_names(trees)}]")
             ranks.backward(loss)
-        parts.append((value, *_terms(logits.detach(), members, **counts)))
+        parts.append((value, *_terms(logits.detach(), members, pointwise=not config.pure_pairwise, **counts)))
     ranks.finish_gradients(model)
     model.eval()
     loss_sum, pairwise, pointwise = (ranks.total(sum(part[i] for part in parts)) for i in range(3))
@@ -86,24 +81,28 @@ def micro_batch_loss(
     loss = logits.new_zeros(())
     for values, tree in zip(logits.split([len(tree.leaves) for tree in trees]), trees, strict=True):
         loss = loss + criteria_loss(
-            values, _met(tree, values), tree.pairs, pointwise_weight=pointwise_weight, n_pairs=n_pairs, n_leaves=n_leaves
+            values, _targets(tree, values), tree.pairs, pointwise_weight=pointwise_weight, n_pairs=n_pairs, n_leaves=n_leaves
         )
     return loss
 
 
-def _terms(logits: Tensor, trees: Sequence[LabelledTree], *, n_pairs: int, n_leaves: int) -> tuple[float, float]:
-    pairwise = pointwise = 0.0
+def _terms(
+    logits: Tensor, trees: Sequence[LabelledTree], *, pointwise: bool, n_pairs: int, n_leaves: int
+) -> tuple[float, float]:
+    """The two parts of the loss; 0 for a pointwise one that is not in it."""
+    of_pairs = of_points = 0.0
     for values, tree in zip(logits.split([len(tree.leaves) for tree in trees]), trees, strict=True):
-        pointwise += float(pointwise_terms(values, _met(tree, values)).sum()) / n_leaves
+        if pointwise:
+            of_points += float(pointwise_terms(values, _targets(tree, values)).sum()) / n_leaves
         if tree.pairs:
             better, worse = (torch.tensor([getattr(p, end) for p in tree.pairs]) for end in ("better", "worse"))
             host = values.cpu()
-            pairwise += float(pairwise_terms(host[better], host[worse]).sum()) / n_pairs
-    return pairwise, pointwise
+            of_pairs += float(pairwise_terms(host[better], host[worse]).sum()) / n_pairs
+    return of_pairs, of_points
 
 
-def _met(tree: LabelledTree, like: Tensor) -> Tensor:
-    return torch.tensor([float(leaf.met) for leaf in tree.leaves], device=like.device)
+def _targets(tree: LabelledTree, like: Tensor) -> Tensor:
+    return verdict_targets(tree.leaves).to(like.device)
 
 
 def _names(trees: Sequence[LabelledTree]) -> str:

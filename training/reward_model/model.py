@@ -23,13 +23,14 @@ from training.reward_model.tree import TreeBatch
 FAMILIES = ("qwen3", "llama", "gemma3_text")
 
 
-def load_classifier(folder: Path, *, device: str = "cpu", precision: str = "float32") -> Any:
-    """Loads a checkpoint (causal LM or classifier) as a classifier with one label, with SDPA.
+def load_classifier(folder: Path, *, device: str = "cpu", precision: str = "float32", attention: str = "sdpa") -> Any:
+    """Loads a checkpoint (causal LM or classifier) as a classifier with one label, set to read trees.
 
     Args:
         folder: the checkpoint.
         device: where it runs.
         precision: of the backbone. The head is fp32 always: in bfloat16 scores near 2 would come in steps of 1/64, and tie.
+        attention: how it reads trees, `sdpa` or `flex`.
 
     Raises:
         StageRefusal: the family is none of `FAMILIES`, or there is no padding token.
@@ -48,6 +49,7 @@ def load_classifier(folder: Path, *, device: str = "cpu", precision: str = "floa
         # Parameters only: `.to(dtype)` would round the rotary frequencies, which are buffers, and misplace late tokens.
         for parameter in model.model.parameters():
             parameter.data = parameter.data.to(getattr(torch, precision))
+    use_tree_attention(model, attention)
     return model.to(device).eval()
 
 

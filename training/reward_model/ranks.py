@@ -68,7 +68,7 @@ class Ranks:
 
     def logits(self, model: Any, trees: Sequence[PackedTree], *, tokens_per_batch: int) -> list[Tensor]:
         """Logits of all leaves of all trees, on every process the same, each having done its share of the work."""
-        return forward_trees(model, trees, pad_id=model.config.pad_token_id, tokens_per_batch=tokens_per_batch)
+        return forward_trees(model, trees, tokens_per_batch=tokens_per_batch)
 
     def weights(self, model: Any) -> dict[str, Tensor]:
         """Copies of all trained weights in host memory, by name, whole; every process has to ask, the main one gets them."""

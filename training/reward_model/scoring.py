@@ -128,7 +128,7 @@ class RewardScorer:
 
         settings = ScoringSettings.model_validate_json((folder / SCORING).read_text(encoding="utf-8"))
         return cls(
-            load_classifier(folder, device=device, precision=settings.precision),
+            load_classifier(folder, device=device, precision=settings.precision, attention=settings.attention),
             PromptEncoder(AutoTokenizer.from_pretrained(folder)),
             None if settings.conditioning == "none" else read_calibration(folder),
             max_length=settings.max_length,
@@ -148,7 +148,7 @@ class RewardScorer:
             for tree, leaves in self._trees(item):
                 trees.append(tree)
                 places.append((index, leaves))
-        logits = forward_trees(self.model, trees, pad_id=self.model.config.pad_token_id, tokens_per_batch=self._tokens)
+        logits = forward_trees(self.model, trees, tokens_per_batch=self._tokens)
         found: list[dict[Place, float]] = [{} for _ in items]
         for part, (index, leaves) in zip(logits, places, strict=True):
             found[index].update(zip(leaves, part.tolist(), strict=True))

@@ -9,6 +9,7 @@ import csv
 import gc
 import json
 import random
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,18 +17,22 @@ from typing import Any
 from training.contracts import check_snapshot
 from training.errors import StageRefusal
 from training.manifests import MANIFEST, canonical_json, sha256_text
-from training.reward_model.calibration import calibrate
+from training.reward_model.calibration import Calibration, calibrate
+from training.reward_model.card_data import summarize_data
 from training.reward_model.config import RewardModelConfig
-from training.reward_model.data import InstructionExamples, LabelledTree, build_trees, examples_of_split
+from training.reward_model.data import LabelledTree, TreeCounts, build_trees
+from training.reward_model.examples import InstructionExamples, examples_of_split
+from training.reward_model.group import launch
 from training.reward_model.memory import advised, forward_advice
 from training.reward_model.model import load_classifier, merge_adapters, prepare_training
 from training.reward_model.model_card import model_card
 from training.reward_model.prompt import PromptEncoder
-from training.reward_model.ranks import Ranks
-from training.reward_model.scoring import CALIBRATION, SCORING
+from training.reward_model.ranks import Ranks, join
+from training.reward_model.reliability_plot import reliability_svg
+from training.reward_model.scoring import CALIBRATION, SCORING, ScoringSettings
 from training.reward_model.state import TRAINED, Saved, TrainingRun
 from training.reward_model.train import make_deterministic, train
-from training.reward_model.validation import forward_trees, measure
+from training.reward_model.validation import Judged, forward_trees, judged_leaves, measure
 from training.seen import clusters_of, write_seen
 from training.snapshot import Snapshot, read_snapshot
 from training.storage import read_manifest
@@ -54,7 +59,11 @@ def run(
     trained = saved.load(TRAINED)
     if trained is None:
         # Alone or in a group, what training leaves is in that file: a group's model is in other processes.
-        train_and_save(config=config, inputs=inputs, working=working, curves=curves, ranks=Ranks())
+        if config.processes == 1:
+            train_and_save(config, inputs, working, curves)
+        else:
+            work = (config, inputs, working, curves)
+            launch(config.processes, train_and_save, *work, device=config.device, threads=config.threads)
         # The model of that training has to be gone before it is loaded once more, and modules hold each other in cycles.
         gc.collect()
         trained = saved.load(TRAINED)
@@ -67,19 +76,16 @@ def run(
     model = prepare_training(_classifier(config, inputs), config)
     Ranks().restore(model, result.best)
     write_seen(output, clusters_of(material.snapshot.instructions))
-    return _write(
-        merge_adapters(model).eval(), result, material, base=_base(inputs["base_model"]), config=config, output=output
-    )
+    return _write(merge_adapters(model).eval(), result, material, config=config, inputs=inputs, output=output)
 
 
-def train_and_save(
-    *, config: RewardModelConfig, inputs: dict[str, Path], working: Path, curves: Path | None, ranks: Ranks
-) -> None:
+def train_and_save(config: RewardModelConfig, inputs: dict[str, Path], working: Path, curves: Path | None) -> None:
     """Trains, in every process of a group alike; the main one leaves the result as `TRAINED` in the working folder.
 
     Raises:
         StageRefusal: as `run`.
     """
+    ranks = join(config.device, shard=config.shard)
     make_deterministic(config.seed, config.threads)
     material = read_material(config, inputs)
     saved = Saved(working, key=_key(config, inputs))
@@ -103,7 +109,7 @@ class Material:
 
     Attributes:
         validation: trees of all responses to an instruction.
-        too_long: leaves of validation that were left out.
+        counts: leaves of validation that were left out.
     """
 
     snapshot: Snapshot
@@ -111,7 +117,7 @@ class Material:
     encoder: PromptEncoder
     train_set: list[InstructionExamples]
     validation: list[LabelledTree]
-    too_long: int
+    counts: TreeCounts
 
 
 def read_material(config: RewardModelConfig, inputs: dict[str, Path]) -> Material:
@@ -125,23 +131,24 @@ def read_material(config: RewardModelConfig, inputs: dict[str, Path]) -> Materia
     snapshot = read_snapshot(inputs["snapshot"])
     tokenizer = AutoTokenizer.from_pretrained(inputs["base_model"])
     encoder = PromptEncoder(tokenizer)
-    train_set = examples_of_split(snapshot, config.train_split, assumed=True)
+    train_set = examples_of_split(snapshot, config.train_split, assumed=True, veto=config.veto_data)
     if not train_set:
         raise StageRefusal(f"the snapshot has no known verdict in split {config.train_split}")
     if config.max_trees is not None and len(train_set) > config.max_trees:
         train_set = random.Random(config.seed).sample(train_set, config.max_trees)
-    held_out = examples_of_split(snapshot, "validation", assumed=False)
-    validation, too_long = build_trees(
+    held_out = examples_of_split(snapshot, "validation", assumed=False, veto=config.veto_data)
+    validation, counts = build_trees(
         held_out,
         encoder,
         responses_per_tree=max((len(one.responses) for one in held_out), default=1),
         max_length=config.max_length,
         rng=None,
+        conditioning=config.conditioning,
     )
     if not any(tree.pairs for tree in validation):
-        raise StageRefusal("the snapshot has no criterion preference in split validation")
+        raise StageRefusal("the snapshot has no preference to validate on in split validation")
     return Material(
-        snapshot=snapshot, tokenizer=tokenizer, encoder=encoder, train_set=train_set, validation=validation, too_long=too_long
+        snapshot=snapshot, tokenizer=tokenizer, encoder=encoder, train_set=train_set, validation=validation, counts=counts
     )
 
 
@@ -154,47 +161,44 @@ def some_trees(trees: list[LabelledTree], count: int | None, seed: int) -> list[
 
 
 def _write(
-    model: Any, result: TrainingRun, material: Material, *, base: dict[str, Any], config: RewardModelConfig, output: Path
+    model: Any, result: TrainingRun, material: Material, *, config: RewardModelConfig, inputs: dict[str, Path], output: Path
 ) -> dict[str, Any]:
     validation = some_trees(material.validation, config.calibration_trees, config.seed)
     with advised(forward_advice(validation, config, where="in calibration", backward=False)):
-        logits = forward_trees(
-            model,
-            [tree.packed for tree in validation],
-            pad_id=model.config.pad_token_id,
-            tokens_per_batch=config.tokens_per_batch,
-        )
+        logits = forward_trees(model, [tree.packed for tree in validation], tokens_per_batch=config.tokens_per_batch)
     figures = measure(logits, validation, pointwise_weight=config.pointwise_weight)
-    leaves = [leaf for tree in validation for leaf in tree.leaves]
-    try:
-        calibration = calibrate(
-            [value for part in logits for value in part.tolist()],
-            [leaf.met for leaf in leaves],
-            [leaf.tier for leaf in leaves],
-            rule=config.threshold_rule,
-        )
-    except ValueError as error:
-        raise StageRefusal(f"calibration on split validation: {error}") from error
+    truncation = {
+        "training": {name: getattr(result, name) for name in asdict(TreeCounts())},
+        "validation": asdict(material.counts),
+    }
     metrics: dict[str, Any] = {
         "steps": result.steps,
         "best_step": result.best_step,
         "stopped_early": result.stopped_early,
         "trees_seen": result.trees_seen,
         "tokens_seen": result.tokens_seen,
-        "leaves_too_long": {"training": result.leaves_too_long, "validation": material.too_long},
+        "truncation": truncation,
         "pointwise_identified": not config.pure_pairwise,
         "validation": asdict(figures),
     }
+    calibration = _calibrate(judged_leaves(logits, validation), config=config, output=output)
     model.save_pretrained(output)
     material.tokenizer.save_pretrained(output)
-    (output / CALIBRATION).write_text(calibration.model_dump_json(indent=1), encoding="utf-8")
     # Calibration holds for logits that are made as these are.
-    made_with = ("max_length", "tokens_per_batch", "precision", "attention", "conditioning")
-    scoring = {name: getattr(config, name) for name in made_with}
-    (output / SCORING).write_text(json.dumps(scoring, indent=1), encoding="utf-8")
+    scoring = ScoringSettings(**{name: getattr(config, name) for name in ScoringSettings.model_fields})
+    (output / SCORING).write_text(scoring.model_dump_json(indent=1), encoding="utf-8")
     (output / "metrics.json").write_text(json.dumps(metrics, indent=1), encoding="utf-8")
     _write_curve(output / "curve.csv", result.curve)
-    card = model_card(config=config, base=base, metrics=metrics, calibration=calibration)
+    base = _base(inputs["base_model"])
+    card = model_card(
+        config=config,
+        base=base,
+        metrics=metrics,
+        calibration=calibration,
+        made_from={name: str(read_manifest(folder).ref) for name, folder in inputs.items() if (folder / MANIFEST).exists()},
+        data=summarize_data(inputs["snapshot"], (config.train_split, "validation")),
+        truncation=truncation,
+    )
     (output / "README.md").write_text(card, encoding="utf-8")
     return {
         "base_model": base.get("model", "unknown"),
@@ -212,6 +216,19 @@ def _write(
     }
 
 
+def _calibrate(judged: Sequence[Judged], *, config: RewardModelConfig, output: Path) -> Calibration:
+    """Fits and writes the calibration, and draws it; a scalar model, which has no verdict, gets one that says so."""
+    logits, met, tiers = [j.logit for j in judged], [j.met for j in judged], [j.tier for j in judged]
+    try:
+        calibration = calibrate(logits, met, tiers, rule=config.threshold_rule, instructions=[j.instruction_id for j in judged])
+    except ValueError as error:
+        raise StageRefusal(f"calibration on split validation: {error}") from error
+    (output / CALIBRATION).write_text(calibration.model_dump_json(indent=1), encoding="utf-8")
+    said = [calibration.tiers[tier].p_met(r) for r, tier in zip(logits, tiers, strict=True)]
+    (output / "reliability.svg").write_text(reliability_svg(said, met, tiers, calibration), encoding="utf-8")
+    return calibration
+
+
 def _write_curve(path: Path, rows: list[dict[str, float | int | None]]) -> None:
     columns = list(dict.fromkeys(key for row in rows for key in row))
     with path.open("w", encoding="utf-8", newline="") as handle:
@@ -221,7 +238,7 @@ def _write_curve(path: Path, rows: list[dict[str, float | int | None]]) -> None:
 
 
 def _classifier(config: RewardModelConfig, inputs: dict[str, Path]) -> Any:
-    return load_classifier(inputs["base_model"], device=config.device, precision=config.precision)
+    return load_classifier(inputs["base_model"], device=config.device, precision=config.precision, attention=config.attention)
 
 
 def _key(config: RewardModelConfig, inputs: dict[str, Path]) -> str:

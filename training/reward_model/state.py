@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from training.errors import StageRefusal
+from training.reward_model.data import TreeCounts
 
 # From which a killed training goes on.
 STATE = "state.pt"
@@ -36,6 +37,7 @@ class TrainingRun:
         epoch: the epoch that trees are taken from, from 0.
         taken: trees taken from it.
         without_gain: validations since the best.
+        left_out, truncated_responses, truncated_instructions: see `TreeCounts`; over all epochs.
         best: the trained weights at the best validation; empty in processes other than the main one.
     """
 
@@ -51,8 +53,16 @@ class TrainingRun:
     stopped_early: bool = False
     trees_seen: int = 0
     tokens_seen: int = 0
-    leaves_too_long: int = 0
+    left_out: int = 0
+    truncated_responses: int = 0
+    truncated_instructions: int = 0
     best: dict[str, Tensor] = field(default_factory=dict)
+
+    def count(self, trees: TreeCounts) -> None:
+        """Adds what an epoch's trees lost."""
+        self.left_out += trees.left_out
+        self.truncated_responses += trees.truncated_responses
+        self.truncated_instructions += trees.truncated_instructions
 
     def content(self) -> dict[str, Any]:
         """All of it, to be saved; `TrainingRun(**content)` is the same again."""

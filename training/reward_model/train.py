@@ -23,7 +23,8 @@ from training.errors import StageRefusal
 from training.progress import Progress
 from training.reward_model.config import RewardModelConfig
 from training.reward_model.curves import Write, open_curves, validation_curves
-from training.reward_model.data import InstructionExamples, LabelledTree, build_trees
+from training.reward_model.data import LabelledTree, TreeCounts, build_trees
+from training.reward_model.examples import InstructionExamples
 from training.reward_model.gradients import batch_gradients
 from training.reward_model.memory import advised, forward_advice, update_advice
 from training.reward_model.model import trainable_parameters
@@ -31,7 +32,7 @@ from training.reward_model.optimizer import MasterAdamW
 from training.reward_model.prompt import PromptEncoder
 from training.reward_model.ranks import Ranks
 from training.reward_model.state import STATE, Saved, TrainingRun
-from training.reward_model.validation import ValidationFigures, forward_trees, measure
+from training.reward_model.validation import ValidationFigures, measure
 
 
 def cosine_rate(step: int, *, total: int, warmup: int) -> float:
@@ -83,18 +84,18 @@ def train(
         model.gradient_checkpointing_enable({"use_reentrant": False})
     optimizer = _optimizer(model, config)
     run = _resumed(model, optimizer, saved, ranks) or TrainingRun()
-    trees, too_long = _epoch(train_set, encoder, config, run.epoch)
+    trees, counts = _epoch(train_set, encoder, config, run.epoch)
     if not run.total:
         _plan(run, trees, config)
-        run.leaves_too_long = too_long
+        run.count(counts)
     progress = Progress(f"train {config.role}", run.total, begun=run.tokens_seen / run.planned_tokens)
 
     with open_curves(curves if ranks.is_main else None, first_step=run.steps + 1) as write:
         while run.steps < run.total and not run.stopped_early:
             if run.taken >= len(trees):
                 run.epoch, run.taken = run.epoch + 1, 0
-                trees, too_long = _epoch(train_set, encoder, config, run.epoch)
-                run.leaves_too_long += too_long
+                trees, counts = _epoch(train_set, encoder, config, run.epoch)
+                run.count(counts)
             batch = trees[run.taken : run.taken + config.trees_per_step]
             row = _step(model, optimizer, batch, run, config=config, ranks=ranks, write=write)
             if run.steps % config.validation_every == 0 or run.steps == run.total:
@@ -119,7 +120,7 @@ def _optimizer(model: Any, config: RewardModelConfig) -> MasterAdamW:
 
 def _epoch(
     train_set: Sequence[InstructionExamples], encoder: PromptEncoder, config: RewardModelConfig, epoch: int
-) -> tuple[list[LabelledTree], int]:
+) -> tuple[list[LabelledTree], TreeCounts]:
     """The trees of an epoch, in an order that depends on seed and epoch alone, so that a resumed one deals the same."""
     return build_trees(
         train_set,
@@ -127,6 +128,8 @@ def _epoch(
         responses_per_tree=config.responses_per_tree,
         max_length=config.max_length,
         rng=random.Random(f"{config.seed}/{epoch}"),
+        conditioning=config.conditioning,
+        truncate=True,
     )
 
 
@@ -150,7 +153,7 @@ def _step(
 ) -> dict[str, float | int | None]:
     """One update on a batch; returns its row of the curve."""
     began = time.monotonic()
-    loss = batch_gradients(model, batch, pad_id=model.config.pad_token_id, config=config, ranks=ranks)
+    loss = batch_gradients(model, batch, config=config, ranks=ranks)
     share = cosine_rate(run.steps, total=run.total, warmup=math.ceil(run.total * config.warmup_share))
     with advised(update_advice(config)):
         norm = optimizer.step(share)
@@ -191,7 +194,7 @@ def _validation(
     write: Write,
 ) -> dict[str, float | int | None]:
     """Looks whether the present weights are the best so far, and keeps them if so; returns columns of the curve."""
-    figures = validate(model, trees, config=config)
+    figures = validate(model, trees, config=config, ranks=ranks)
     # All processes have to draw the same conclusion, whatever the last bit of their own figure: the main one's counts.
     loss = ranks.total(figures.loss if ranks.is_main else 0.0)
     if not math.isfinite(loss):
@@ -205,30 +208,31 @@ def _validation(
     return figures.as_row()
 
 
-def validate(model: Any, trees: Sequence[LabelledTree], *, config: RewardModelConfig) -> ValidationFigures:
-    """Validation figures of the present weights.
+def validate(model: Any, trees: Sequence[LabelledTree], *, config: RewardModelConfig, ranks: Ranks) -> ValidationFigures:
+    """Validation figures of the present weights, to which every process contributes its share of the trees.
 
     Raises:
         StageRefusal: the memory does not suffice.
     """
     with advised(forward_advice(trees, config, where="in validation", backward=False)):
-        logits = forward_trees(
-            model, [tree.packed for tree in trees], pad_id=model.config.pad_token_id, tokens_per_batch=config.tokens_per_batch
-        )
+        logits = ranks.logits(model, [tree.packed for tree in trees], tokens_per_batch=config.tokens_per_batch)
     return measure(logits, trees, pointwise_weight=config.pointwise_weight)
 
 
 def _save(model: Any, optimizer: MasterAdamW, run: TrainingRun, saved: Saved, ranks: Ranks) -> None:
     # Every process has to take part in gathering what each holds a part of.
     content = {"run": run.content(), "weights": ranks.weights(model), "optimizer": optimizer.state_dict()}
-    if ranks.is_main:
-        saved.save(STATE, content)
+    if ranks.is_main or ranks.sharded:
+        saved.save(_state_file(ranks), content)
 
 
 def _resumed(model: Any, optimizer: MasterAdamW, saved: Saved | None, ranks: Ranks) -> TrainingRun | None:
-    """Puts model and optimizer where an earlier process left them; None if there is nothing to go on from."""
-    content = saved.load(STATE, warn=ranks.is_main) if saved is not None else None
-    if content is None:
+    """Puts model and optimizer where an earlier process left them; None if there is nothing to go on from.
+
+    A kill between two processes' saving leaves states of different steps: the group starts anew then.
+    """
+    content = saved.load(_state_file(ranks), warn=ranks.is_main) if saved is not None else None
+    if not ranks.agree(content["run"]["steps"] if content else 0) or content is None:
         return None
     ranks.restore(model, content["weights"])
     optimizer.load_state_dict(content["optimizer"])
@@ -236,3 +240,7 @@ def _resumed(model: Any, optimizer: MasterAdamW, saved: Saved | None, ranks: Ran
     if ranks.is_main:
         print(f"    training goes on from step {run.steps} of {run.total}", file=sys.stderr, flush=True)
     return run
+
+
+def _state_file(ranks: Ranks) -> str:
+    return f"{ranks.rank}-of-{ranks.world}-{STATE}" if ranks.sharded else STATE

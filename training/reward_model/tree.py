@@ -107,7 +107,7 @@ class TreeBatch:
         return replace(self, **moved, read_at=self.read_at.to(device))
 
 
-def collate_trees(trees: Sequence[PackedTree], *, pad_id: int = 0) -> TreeBatch:
+def collate_trees(trees: Sequence[PackedTree]) -> TreeBatch:
     """Joins trees end to end.
 
     >>> batch = collate_trees([pack_tree([1], [[2], [3]], [[[4]], [[5], [6]]]), pack_tree([7], [[8]], [[[9]]])])

@@ -51,7 +51,7 @@ class ValidationFigures:
 
 
 @torch.no_grad()
-def forward_trees(model: Any, trees: Sequence[PackedTree], *, tokens_per_batch: int, pad_id: int = 0) -> list[Tensor]:
+def forward_trees(model: Any, trees: Sequence[PackedTree], *, tokens_per_batch: int) -> list[Tensor]:
     """Logits r of every leaf of every tree, in the order of the trees."""
     found: dict[int, Tensor] = {}
     for group in batches_by_tokens([len(tree) for tree in trees], tokens_per_batch):
@@ -65,6 +65,7 @@ def forward_trees(model: Any, trees: Sequence[PackedTree], *, tokens_per_batch: 
 class Judged:
     """A leaf that has a verdict, with its logit."""
 
+    instruction_id: str
     tier: Tier
     logit: float
     met: bool
@@ -73,7 +74,7 @@ class Judged:
 def judged_leaves(logits: Sequence[Tensor], trees: Sequence[LabelledTree]) -> list[Judged]:
     """What pointwise figures and calibration rest on: every leaf with a verdict. A model without conditioning has none."""
     return [
-        Judged(leaf.tier, logit, leaf.met)
+        Judged(tree.instruction_id, leaf.tier, logit, leaf.met)
         for part, tree in zip(logits, trees, strict=True)
         for leaf, logit in zip(tree.leaves, part.tolist(), strict=True)
         if leaf.tier is not None and leaf.met is not None

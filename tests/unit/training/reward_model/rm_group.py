@@ -74,7 +74,7 @@ def add_gradients(ranks: Ranks, model: Any, trees: list[PackedTree]) -> None:
     """The gradients of a step over these trees."""
     n_leaves = sum(len(tree.read_at) for tree in trees)
     for group in ranks.micro_batches([len(tree) for tree in trees], BUDGET):
-        logits = tree_logits(model, collate_trees([trees[i] for i in group], pad_id=0)).split([4] * len(group))
+        logits = tree_logits(model, collate_trees([trees[i] for i in group])).split([4] * len(group))
         losses = [
             criteria_loss(
                 part,

@@ -10,7 +10,8 @@ from rm_trees import prompts_of, with_overall_pairs
 
 from training.errors import StageRefusal
 from training.reward_model import data, layout
-from training.reward_model.data import TreeCounts, build_trees, deal, examples_of_split
+from training.reward_model.data import TreeCounts, build_trees, deal
+from training.reward_model.examples import examples_of_split
 from training.reward_model.prompt import PromptEncoder
 
 ENCODER = PromptEncoder(CharTokenizer())

@@ -12,7 +12,8 @@ from rm_tiny import CharTokenizer, planted_snapshot, settings, tiny_classifier
 from training.errors import StageRefusal
 from training.reward_model import gradients
 from training.reward_model import train as train_module
-from training.reward_model.data import build_trees, examples_of_split
+from training.reward_model.data import build_trees
+from training.reward_model.examples import examples_of_split
 from training.reward_model.gradients import batch_gradients
 from training.reward_model.loss import criteria_loss
 from training.reward_model.memory import advised, forward_advice, update_advice
@@ -50,7 +51,7 @@ def gradients_of(trees, ranks, **changes):
     torch.manual_seed(0)
     config = settings(**changes)
     model = prepare_training(tiny_classifier("gemma3_text"), config)
-    loss = batch_gradients(model, trees, pad_id=0, config=config, ranks=ranks)
+    loss = batch_gradients(model, trees, config=config, ranks=ranks)
     return loss, {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
 
 
@@ -61,7 +62,7 @@ def tree_by_tree(trees, config):
     n_pairs, n_leaves = sum(len(t.pairs) for t in trees), sum(len(t.leaves) for t in trees)
     total = 0.0
     for tree in trees:
-        logits = tree_logits(model, collate_trees([tree.packed], pad_id=0))
+        logits = tree_logits(model, collate_trees([tree.packed]))
         met = torch.tensor([float(leaf.met) for leaf in tree.leaves])
         weight = config.pointwise_weight
         loss = criteria_loss(logits, met, tree.pairs, pointwise_weight=weight, n_pairs=n_pairs, n_leaves=n_leaves)

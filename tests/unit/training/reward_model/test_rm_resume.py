@@ -8,7 +8,8 @@ from rm_tiny import CharTokenizer, planted_snapshot, settings, tiny_classifier
 
 from training.errors import StageRefusal
 from training.reward_model.config import LoraKeys
-from training.reward_model.data import build_trees, examples_of_split
+from training.reward_model.data import build_trees
+from training.reward_model.examples import examples_of_split
 from training.reward_model.model import prepare_training
 from training.reward_model.optimizer import MasterAdamW
 from training.reward_model.prompt import PromptEncoder

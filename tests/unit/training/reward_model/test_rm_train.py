@@ -10,7 +10,8 @@ from rm_tiny import CharTokenizer, planted_snapshot, settings, tiny_classifier
 from training.errors import StageRefusal
 from training.reward_model import train as train_module
 from training.reward_model.config import LoraKeys
-from training.reward_model.data import build_trees, examples_of_split
+from training.reward_model.data import build_trees
+from training.reward_model.examples import examples_of_split
 from training.reward_model.gradients import batch_gradients
 from training.reward_model.model import merge_adapters, prepare_training, tree_logits
 from training.reward_model.optimizer import MasterAdamW
@@ -85,7 +86,7 @@ def test_merged_adapters_score_like_unmerged_ones():
         for name, parameter in model.named_parameters():
             if "lora_B" in name:
                 parameter.normal_()
-    batch = collate_trees([training_trees()[0].packed], pad_id=0)
+    batch = collate_trees([training_trees()[0].packed])
     before = tree_logits(model, batch)
     assert not any("lora" in name for name, _ in merge_adapters(model).named_parameters())
     assert (tree_logits(model, batch) - before).abs().max() < 1e-4
@@ -205,7 +206,7 @@ def test_checkpointing_gives_the_same_gradients(family):
             model.gradient_checkpointing_enable({"use_reentrant": False})
         passes = []
         model.model.layers[1].self_attn.register_forward_pre_hook(lambda *_, p=passes: p.append(1))
-        loss = batch_gradients(model, trees[:2], pad_id=0, config=config, ranks=Ranks())
+        loss = batch_gradients(model, trees[:2], config=config, ranks=Ranks())
         made.append((loss, {name: p.grad for name, p in model.named_parameters()}))
         forward_passes.append(len(passes))
     # Two trees in one pass; with checkpoints it goes through a layer a second time.

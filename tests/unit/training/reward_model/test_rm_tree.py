@@ -18,7 +18,7 @@ def test_tree_equals_plain_sequences(family):
     trees = [random_pieces(rng, 3), random_pieces(rng, 1)]  # two trees of different length in one row
     model = tiny_classifier(family)
     twin = copy.deepcopy(model)
-    batch = collate_trees([pack_tree(*tree) for tree in trees], pad_id=0)
+    batch = collate_trees([pack_tree(*tree) for tree in trees])
     packed, plain = tree_logits(model, batch), plain_logits(twin, trees)
     assert plain.std() > 0.05
     assert (packed - plain).abs().max() <= 1e-4

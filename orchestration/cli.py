@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assets.instructions.sources.base import SourceError
-from orchestration import cli_calls, cli_rounds, cli_serve
+from orchestration import cli_calls, cli_rounds, cli_score, cli_serve
 from training.config import PROFILES, ConfigError
 from training.stages import ROOT
 
@@ -25,7 +25,15 @@ DEFAULT_SOURCES = ("corpus",)
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code."""
     arguments = _parser().parse_args(argv)
-    handlers = {"run": _run, "ui": _ui, "review": _rounds, "adjudicate": _rounds, "calls": _calls, "serve": _serve}
+    handlers = {
+        "run": _run,
+        "ui": _ui,
+        "review": _rounds,
+        "adjudicate": _rounds,
+        "calls": _calls,
+        "serve": _serve,
+        "score": _score,
+    }
     try:
         _make_home(arguments.home)
         return handlers[arguments.command](arguments)
@@ -79,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     cli_rounds.add_parsers(commands, _add_project)
     _add_home(cli_calls.add_parser(commands))
     _add_home(cli_serve.add_parser(commands))
+    _add_home(cli_score.add_parser(commands))
     return parser
 
 
@@ -220,6 +229,15 @@ def _serve(arguments: argparse.Namespace) -> int:
     except (ConfigError, StoreError, ServerFailed) as error:
         return _refuse(error)
     return 0
+
+
+def _score(arguments: argparse.Namespace) -> int:
+    from training.storage import StoreError
+
+    try:
+        return cli_score.run_score(arguments)
+    except (ConfigError, StoreError) as error:
+        return _refuse(error)
 
 
 def _refuse(error: Exception) -> int:

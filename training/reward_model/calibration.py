@@ -8,6 +8,9 @@ class takes the fit over all tiers, and says so. Two more things a tier says of 
   reward needs verdicts and takes these; no accuracy is reported of them. The order of r, hence AUC, stands.
 - `informative` is false where the slope is 0: P(met) is one number, so the model says the same to every answer. A calibration
   error would be near 0 then, and is not given.
+
+The calibration error stands twice: on the labels that were fitted, which flatters, and cross-fitted, each fifth of the
+instructions under the fit of the other four.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -23,6 +27,7 @@ from training.benchmark.metrics import calibration_error, reliability
 from training.records import TIERS, Tier
 
 MIN_LABELS_OF_A_CLASS = 8
+FOLDS = 5
 ThresholdRule = Literal["half", "balanced_accuracy"]
 
 
@@ -35,6 +40,8 @@ class TierCalibration(BaseModel):
         informative: the slope is above 0, so that P(met) depends on the answer.
         ece: expected calibration error on the labels it was fitted on (so an optimistic one); None unless the tier is
             identified and informative.
+        ece_cross: the same on labels that had no part in the fit (see `cross_fitted`); None as `ece`, or where a part of the
+            instructions leaves too little to fit on.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -47,6 +54,11 @@ class TierCalibration(BaseModel):
     n_met: int
     n_unmet: int
     ece: float | None
+    ece_cross: float | None = None
+
+    def p_met(self, r: float) -> float:
+        """P(met) of a logit, in [0, 1]."""
+        return sigmoid(self.slope * r + self.intercept)
 
 
 class Calibration(BaseModel):
@@ -55,6 +67,22 @@ class Calibration(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     tiers: dict[Tier, TierCalibration]
     threshold_rule: ThresholdRule
+
+    @classmethod
+    def unidentified(cls, rule: ThresholdRule) -> Calibration:
+        """That of a model without any label to calibrate on: sigmoid(r) as it stands, identified in no tier."""
+        fit = TierCalibration(
+            slope=1.0,
+            intercept=0.0,
+            threshold=0.5,
+            pooled=True,
+            identified=False,
+            informative=True,
+            n_met=0,
+            n_unmet=0,
+            ece=None,
+        )
+        return cls(tiers=dict.fromkeys(TIERS, fit), threshold_rule=rule)
 
     @property
     def not_identified(self) -> tuple[Tier, ...]:
@@ -160,31 +188,110 @@ def balanced_threshold(probabilities: Sequence[float], met: Sequence[bool]) -> f
     return chosen
 
 
-def calibrate(logits: Sequence[float], met: Sequence[bool], tiers: Sequence[Tier], *, rule: ThresholdRule) -> Calibration:
+@dataclass(frozen=True, slots=True)
+class _Label:
+    r: float
+    met: bool
+    tier: Tier
+
+
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    slope: float
+    intercept: float
+    pooled: bool
+
+    def p_met(self, r: float) -> float:
+        return sigmoid(self.slope * r + self.intercept)
+
+
+def _fit_tiers(labels: Sequence[_Label]) -> dict[Tier, _Fit]:
+    """A fit for each tier: its own where it has enough labels of both classes, else that of all tiers together."""
+    pooled = _Fit(*fit_platt([one.r for one in labels], [one.met for one in labels]), pooled=True)
+    fits = {}
+    for tier in TIERS:
+        rows = [one for one in labels if one.tier == tier]
+        n_met = sum(one.met for one in rows)
+        enough = min(n_met, len(rows) - n_met) >= MIN_LABELS_OF_A_CLASS
+        fits[tier] = _Fit(*fit_platt([one.r for one in rows], [one.met for one in rows]), pooled=False) if enough else pooled
+    return fits
+
+
+def folds_of(instructions: Sequence[str], *, folds: int = FOLDS) -> list[int]:
+    """The part, 0 … folds-1, of each label: instructions in name order are dealt out, so that one's labels stay together.
+
+    >>> folds_of(["b", "a", "b", "c"], folds=2)
+    [1, 0, 1, 0]
+    """
+    place = {name: index % folds for index, name in enumerate(sorted(set(instructions)))}
+    return [place[name] for name in instructions]
+
+
+def cross_fitted(
+    logits: Sequence[float], met: Sequence[bool], tiers: Sequence[Tier], instructions: Sequence[str]
+) -> list[float] | None:
+    """P(met) of each label by a fit on the other parts of the instructions; None if what is left for one has one class."""
+    labels = [_Label(*row) for row in zip(logits, met, tiers, strict=True)]
+    parts = folds_of(instructions)
+    found = [0.0] * len(labels)
+    for part in sorted(set(parts)):
+        rest = [one for one, own in zip(labels, parts, strict=True) if own != part]
+        if len({one.met for one in rest}) < 2:
+            return None
+        fits = _fit_tiers(rest)
+        for index, (one, own) in enumerate(zip(labels, parts, strict=True)):
+            if own == part:
+                found[index] = fits[one.tier].p_met(one.r)
+    return found
+
+
+def calibrate(
+    logits: Sequence[float],
+    met: Sequence[bool],
+    tiers: Sequence[Tier],
+    *,
+    rule: ThresholdRule,
+    instructions: Sequence[str] | None = None,
+) -> Calibration:
     """Fits every tier on validation logits; a tier with fewer than 8 labels of a class takes the fit over all tiers.
+
+    Args:
+        logits: r of each label.
+        met: the labels; none at all gives `Calibration.unidentified`.
+        tiers: of each label.
+        rule: how thresholds are chosen.
+        instructions: of each label, for the cross-fitted error; without them there is none.
 
     Raises:
         ValueError: all labels together have one class only.
     """
-    pooled = fit_platt(logits, met)
+    if not met:
+        return Calibration.unidentified(rule)
+    labels = [_Label(*row) for row in zip(logits, met, tiers, strict=True)]
+    fits = _fit_tiers(labels)
+    held_out = None if instructions is None else cross_fitted(logits, met, tiers, instructions)
     fitted: dict[Tier, TierCalibration] = {}
     for tier in TIERS:
-        rows = [(r, label) for r, label, t in zip(logits, met, tiers, strict=True) if t == tier]
-        labels = [label for _, label in rows]
-        enough = min(sum(labels), len(labels) - sum(labels)) >= MIN_LABELS_OF_A_CLASS
-        slope, intercept = fit_platt([r for r, _ in rows], labels) if enough else pooled
-        probabilities = [sigmoid(slope * r + intercept) for r, _ in rows]
-        chosen = rule == "balanced_accuracy" and enough
-        identified, informative = len(set(labels)) == 2, slope > 0
+        rows = [index for index, one in enumerate(labels) if one.tier == tier]
+        truth = [labels[index].met for index in rows]
+        fit = fits[tier]
+        probabilities = [fit.p_met(labels[index].r) for index in rows]
+        identified, informative = len(set(truth)) == 2, fit.slope > 0
+        measured = identified and informative
         fitted[tier] = TierCalibration(
-            slope=slope,
-            intercept=intercept,
-            threshold=balanced_threshold(probabilities, labels) if chosen else 0.5,
-            pooled=not enough,
+            slope=fit.slope,
+            intercept=fit.intercept,
+            threshold=balanced_threshold(probabilities, truth) if rule == "balanced_accuracy" and not fit.pooled else 0.5,
+            pooled=fit.pooled,
             identified=identified,
             informative=informative,
-            n_met=sum(labels),
-            n_unmet=len(labels) - sum(labels),
-            ece=calibration_error(reliability(probabilities, labels)) if identified and informative else None,
+            n_met=sum(truth),
+            n_unmet=len(truth) - sum(truth),
+            ece=_error(probabilities, truth) if measured else None,
+            ece_cross=_error([held_out[index] for index in rows], truth) if measured and held_out else None,
         )
     return Calibration(tiers=fitted, threshold_rule=rule)
+
+
+def _error(probabilities: Sequence[float], met: Sequence[bool]) -> float | None:
+    return calibration_error(reliability(probabilities, met))

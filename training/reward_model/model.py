@@ -6,6 +6,8 @@ trees. The checkpoint is a plain `AutoModelForSequenceClassification` with one l
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import torch
 from torch import Tensor
 
 from training.errors import StageRefusal
+from training.reward_model.attention import FLEX, FLEX_ROW, IMPLEMENTATIONS, fill_up, plan_attention, use_tree_attention
 from training.reward_model.config import RewardModelConfig
 from training.reward_model.tree import TreeBatch
 
@@ -48,35 +51,88 @@ def load_classifier(folder: Path, *, device: str = "cpu", precision: str = "floa
     return model.to(device).eval()
 
 
-def attention_masks(config: Any, batch: TreeBatch) -> Tensor | dict[str, Tensor]:
-    """The masks a backbone wants: one (B, 1, L, L) bool tensor, or one for each of its kinds of layers."""
-    full = batch.visible[:, None]
-    if config.model_type == "llama":
-        return full
-    masks = {"full_attention": full}
-    if "sliding_attention" in config.layer_types:
-        masks["sliding_attention"] = batch.within(config.sliding_window)[:, None]
-    return masks
-
-
 def tree_logits(model: Any, batch: TreeBatch) -> Tensor:
     """r(x, y, c) of every leaf of a batch of trees, in leaf order: (M,)."""
+    if model.config._attn_implementation not in IMPLEMENTATIONS.values():
+        use_tree_attention(model)
+    flex = model.config._attn_implementation == FLEX
+    if flex:
+        batch = fill_up(batch, FLEX_ROW, pad_id=model.config.pad_token_id)
     device = model.score.weight.device
-    hidden = model.model(
-        input_ids=batch.input_ids.to(device),
-        attention_mask=_to(attention_masks(model.config, batch), device),
-        position_ids=batch.positions.to(device),
-        use_cache=False,
-    ).last_hidden_state
-    leaves = hidden[batch.rows.to(device), batch.columns.to(device)].to(model.score.weight.dtype)
+    batch = batch.to(device)
+    window = model.config.sliding_window if _slides(model.config) else None
+    with float32_stream(model.model), only_at(model.model.layers[-1], batch.read_at):
+        hidden = model.model(
+            input_ids=batch.input_ids[None],
+            attention_mask=_no_masks(model.config, batch),
+            position_ids=batch.positions[None],
+            use_cache=False,
+            tree=plan_attention(batch, window=window, flex=flex),
+        ).last_hidden_state
+    leaves = hidden[0].index_select(0, batch.read_at).to(model.score.weight.dtype)
     logits: Tensor = model.score(leaves).squeeze(-1)
     return logits.float()
 
 
-def _to(masks: Tensor | dict[str, Tensor], device: torch.device) -> Any:
-    if isinstance(masks, Tensor):
-        return masks.to(device)
-    return {name: mask.to(device) for name, mask in masks.items()}
+def _slides(config: Any) -> bool:
+    return "sliding_attention" in (getattr(config, "layer_types", None) or ())
+
+
+def _no_masks(config: Any, batch: TreeBatch) -> Any:
+    """What keeps a backbone from building masks of its own, since the plan says who sees whom."""
+    if config.model_type == "llama":
+        # It takes a 4-D mask as it is; ours is never looked at.
+        return batch.input_ids.new_zeros(1, 1, 1, 1)
+    return dict.fromkeys(config.layer_types)
+
+
+@contextmanager
+def float32_stream(backbone: Any) -> Iterator[None]:
+    """While open, a backbone in bfloat16 keeps what runs between its layers, and its gradients, in float32.
+
+    A shared token's gradient is the sum over all that hangs below it. Rounded to bfloat16 at every layer it lies further from
+    the float32 one than the gradients of the same token in K sequences, whose errors partly cancel. Products stay bfloat16.
+    """
+    weight = backbone.embed_tokens.weight
+    if weight.dtype == torch.float32:
+        yield
+        return
+    hook = backbone.embed_tokens.register_forward_hook(lambda _module, _args, output: output.float())
+    try:
+        with torch.autocast(weight.device.type, weight.dtype):
+            yield
+    finally:
+        hook.remove()
+
+
+@contextmanager
+def only_at(layer: Any, rows: Tensor) -> Iterator[None]:
+    """While open, the top layer computes queries, outputs and its MLP at these tokens alone: nobody reads the others.
+
+    Keys and values are those of all tokens. What is left out comes back as zeros. The layer is taken out of gradient
+    checkpointing meanwhile, whose second forward pass would come after this one: it keeps few tokens anyway.
+    """
+
+    def narrow(_module: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        return (args[0].index_select(1, rows), *args[1:])
+
+    def widen(_module: Any, args: tuple[Any, ...], output: Tensor) -> Tensor:
+        return output.new_zeros(1, length[0], output.shape[-1]).index_copy(1, rows, output)
+
+    def measure(_module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        length.append(args[0].shape[1])
+
+    length: list[int] = []
+    hooks = [layer.register_forward_pre_hook(measure, with_kwargs=True)]
+    for module in (layer.self_attn.q_proj, layer.self_attn.o_proj, layer.mlp):
+        hooks += [module.register_forward_pre_hook(narrow), module.register_forward_hook(widen)]
+    checkpointed, layer.gradient_checkpointing = layer.gradient_checkpointing, False
+    try:
+        yield
+    finally:
+        layer.gradient_checkpointing = checkpointed
+        for hook in hooks:
+            hook.remove()
 
 
 def cut_backbone(model: Any, layers: int) -> Any:

@@ -1,22 +1,22 @@
 """The criterion tree: one packed sequence for an instruction, its responses and each response's criteria.
 
-What belongs here: packing, positions along a branch, and the attention masks. A token sees its ancestors and what precedes it
-in its own piece; positions count along the branch, and sliding windows are measured in those positions. The logits then equal
-those of one plain sequence per (instruction, response, criterion) for |x| + sum|y| + sum K|c| tokens.
+What belongs here: packing trees and joining them into a batch. A token sees its ancestors and what precedes it in its own
+piece (`attention.py`); positions count along the branch. The logits then equal those of one plain sequence per (instruction,
+response, criterion) for |x| + sum|y| + sum K|c| tokens.
 
 Departure from Geng et al. 2026 (ours, METHOD section 6): the paper scores one sequence per response and criterion.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 _SHARED = -1
-_PADDING = -2
 
 
 @dataclass(frozen=True)
@@ -81,50 +81,57 @@ def pack_tree(
 
 @dataclass(frozen=True)
 class TreeBatch:
-    """B trees, padded at the right to L tokens.
+    """Trees joined end to end into one row of T tokens, without padding.
 
     Attributes:
-        input_ids: (B, L) token ids.
-        positions: (B, L) positions along the branch.
-        visible: (B, L, L) bool, True where token q (dim 1) sees token k (dim 2).
-        rows: (M,) tree of each leaf; leaves run over the batch in order.
-        columns: (M,) token of each leaf.
+        input_ids: (T,) token ids.
+        positions: (T,) positions along the branch.
+        tree: (T,) index of the tree that each token belongs to.
+        response: (T,) index of its response, counted over the batch; -1 on instructions.
+        leaf: (T,) index of its criterion piece, counted over the batch; -1 above the leaves.
+        stretches: for each tree the lengths of its instruction and of each response with all that hangs below it.
+        read_at: (M,) the last token of each leaf.
     """
 
     input_ids: Tensor
     positions: Tensor
-    visible: Tensor
-    rows: Tensor
-    columns: Tensor
+    tree: Tensor
+    response: Tensor
+    leaf: Tensor
+    stretches: tuple[tuple[int, ...], ...]
+    read_at: Tensor
 
-    def within(self, window: int) -> Tensor:
-        """`visible` cut to keys less than `window` positions up the branch: (B, L, L) bool."""
-        distance = self.positions[:, :, None] - self.positions[:, None, :]
-        return self.visible & (distance < window)
-
-
-def visibility(response: Tensor, leaf: Tensor) -> Tensor:
-    """Who sees whom: (B, L) branch indices in, (B, L, L) bool out; padding sees itself only, so that no row is empty."""
-    length = response.shape[1]
-    causal = torch.ones(length, length, dtype=torch.bool, device=response.device).tril()
-    same_response = (response[:, None, :] == _SHARED) | (response[:, None, :] == response[:, :, None])
-    same_leaf = (leaf[:, None, :] == _SHARED) | (leaf[:, None, :] == leaf[:, :, None])
-    real = response[:, :, None] != _PADDING
-    itself = torch.eye(length, dtype=torch.bool, device=response.device)
-    return (causal & same_response & same_leaf & real) | itself
+    def to(self, device: torch.device) -> TreeBatch:
+        """The batch on a device."""
+        moved = {name: getattr(self, name).to(device) for name in ("input_ids", "positions", "tree", "response", "leaf")}
+        return replace(self, **moved, read_at=self.read_at.to(device))
 
 
-def collate_trees(trees: Sequence[PackedTree], *, pad_id: int) -> TreeBatch:
-    """Pads trees at the right and builds their masks."""
-    length = max(len(tree) for tree in trees)
+def collate_trees(trees: Sequence[PackedTree], *, pad_id: int = 0) -> TreeBatch:
+    """Joins trees end to end.
 
-    def padded(rows: Sequence[tuple[int, ...]], fill: int) -> Tensor:
-        return torch.tensor([[*row, *([fill] * (length - len(row)))] for row in rows], dtype=torch.long)
+    >>> batch = collate_trees([pack_tree([1], [[2], [3]], [[[4]], [[5], [6]]]), pack_tree([7], [[8]], [[[9]]])])
+    >>> batch.stretches, batch.read_at.tolist()
+    (((1, 2, 3), (1, 2)), [2, 4, 5, 8])
+    """
 
+    def joined(rows: Sequence[Sequence[int]]) -> Tensor:
+        return torch.tensor([value for row in rows for value in row], dtype=torch.long)
+
+    def numbered(rows: Sequence[Sequence[int]]) -> Tensor:
+        found, first = [], 0
+        for row in rows:
+            found.append([value if value == _SHARED else value + first for value in row])
+            first += max(row) + 1
+        return joined(found)
+
+    starts = [0, *itertools.accumulate(len(tree) for tree in trees)]
     return TreeBatch(
-        input_ids=padded([tree.input_ids for tree in trees], pad_id),
-        positions=padded([tree.positions for tree in trees], 0),
-        visible=visibility(padded([t.response for t in trees], _PADDING), padded([t.leaf for t in trees], _PADDING)),
-        rows=torch.tensor([row for row, tree in enumerate(trees) for _ in tree.read_at], dtype=torch.long),
-        columns=torch.tensor([column for tree in trees for column in tree.read_at], dtype=torch.long),
+        input_ids=joined([tree.input_ids for tree in trees]),
+        positions=joined([tree.positions for tree in trees]),
+        tree=joined([[number] * len(tree) for number, tree in enumerate(trees)]),
+        response=numbered([tree.response for tree in trees]),
+        leaf=numbered([tree.leaf for tree in trees]),
+        stretches=tuple(tuple(len(list(run)) for _, run in itertools.groupby(tree.response)) for tree in trees),
+        read_at=joined([[start + at for at in tree.read_at] for start, tree in zip(starts, trees, strict=False)]),
     )

@@ -51,6 +51,11 @@ SETTINGS: dict[str, Any] = {
 }
 
 
+# On models this small a second thread only waits for the first.
+torch.set_num_threads(1)
+FAMILIES = ("qwen3", "llama", "gemma3_text")
+
+
 def settings(**changes: Any) -> RewardModelConfig:
     """A config for tiny models."""
     return RewardModelConfig(**{**SETTINGS, **changes})
@@ -96,6 +101,29 @@ def tiny_classifier(family: str, *, layers: int = 4, window: int = 6, seed: int 
         config = t.Gemma3TextConfig(**shape, sliding_window=window, layer_types=kinds, query_pre_attn_scalar=8)
         model = t.AutoModelForSequenceClassification.from_config(config)
     return model.float().eval()
+
+
+def random_pieces(rng: random.Random, n_responses: int, *, low: int = 5, high: int = 20) -> tuple[Any, Any, Any]:
+    """Random ids of an instruction, its responses (of `low` to `high` tokens) and each one's one to three criteria."""
+
+    def ids(least: int, below: int) -> list[int]:
+        return [rng.randrange(3, 128) for _ in range(rng.randrange(least, below))]
+
+    instruction = [1, *ids(4, 9)]
+    responses = [ids(low, high) for _ in range(n_responses)]
+    return instruction, responses, [[ids(2, 9) for _ in range(rng.randrange(1, 4))] for _ in responses]
+
+
+def plain_logits(model: Any, trees: Any) -> torch.Tensor:
+    """Logits of the leaves of trees, each as a plain sequence that transformers reads alone."""
+    return torch.cat(
+        [
+            model(input_ids=torch.tensor([[*instruction, *response, *leaf]])).logits[0]
+            for instruction, responses, criteria in trees
+            for response, leaves in zip(responses, criteria, strict=True)
+            for leaf in leaves
+        ]
+    )
 
 
 def planted_snapshot(n: int, *, seed: int = 0) -> Snapshot:

@@ -4,10 +4,13 @@ import random
 import pytest
 from scipy.optimize import minimize
 
+from training.benchmark.metrics import calibration_error, reliability
 from training.reward_model.calibration import (
     balanced_threshold,
     calibrate,
+    cross_fitted,
     fit_platt,
+    folds_of,
     sigmoid,
 )
 
@@ -102,3 +105,54 @@ def test_a_flat_fit_says_so_and_gives_no_calibration_error():
     assert found.uninformative == ("main", "bonus", "veto")
     # What it would have looked like: P(met) is Platt's mean target, 0.25/10 + 0.75·25/26 …, all but the share met.
     assert sigmoid(main.intercept) == pytest.approx((24 * 25 / 26 + 8 / 10) / 32)
+
+
+def test_without_any_label_no_tier_is_identified_and_the_score_stays_as_it_is():
+    found = calibrate([], [], [], rule="balanced_accuracy")
+    assert (found.not_identified, found.uninformative) == (("main", "bonus", "veto"), ())
+    assert {(fit.slope, fit.intercept, fit.threshold, fit.ece, fit.ece_cross) for fit in found.tiers.values()} == {
+        (1.0, 0.0, 0.5, None, None)
+    }
+    with pytest.raises(ValueError, match="both classes"):
+        calibrate([0.5], [True], ["main"], rule="half")
+
+
+def test_an_instruction_lies_in_one_part_and_parts_differ_by_one_instruction_at_most():
+    names = [f"i{number:02d}" for number in (7, 3, 3, 0, 5, 7, 1, 2, 4, 6)]
+    parts = folds_of(names, folds=3)
+    by_name = {name: {p for n, p in zip(names, parts, strict=True) if n == name} for name in names}
+    assert all(len(found) == 1 for found in by_name.values())
+    sizes = [sum(found == {part} for found in by_name.values()) for part in range(3)]
+    assert sorted(sizes) == [2, 3, 3]
+
+
+def test_a_held_out_probability_is_that_of_a_fit_without_its_instruction():
+    logits, met = planted(100, 0.8, 0.2)
+    tiers = ["main"] * 100
+    names = [f"i{number:02d}" for number in range(50) for _ in range(2)]
+    found = cross_fitted(logits, met, tiers, names)
+    # Of 50 instructions in name order the fourth, ninth … make part 3, which i13 (labels 26 and 27) belongs to.
+    rest = [i for i in range(100) if (i // 2) % 5 != 3]
+    slope, intercept = fit_platt([logits[i] for i in rest], [met[i] for i in rest])
+    assert found[26:28] == [pytest.approx(sigmoid(slope * logits[i] + intercept)) for i in (26, 27)]
+    calibrated = calibrate(logits, met, tiers, rule="half", instructions=names).tiers["main"]
+    assert calibrated.ece_cross == pytest.approx(calibration_error(reliability(found, met)))
+    assert calibrate(logits, met, tiers, rule="half").tiers["main"].ece_cross is None
+
+
+def test_the_cross_fitted_error_sees_what_the_other_one_flatters():
+    """Labels that have nothing to do with r: the fit leans on chance, which held-out labels do not share."""
+    rng = random.Random(4)
+    found = []
+    for _ in range(20):
+        logits, met = [rng.gauss(0, 1) for _ in range(40)], [rng.random() < 0.5 for _ in range(40)]
+        tier = calibrate(logits, met, ["main"] * 40, rule="half", instructions=list(map(str, range(40)))).tiers["main"]
+        if tier.ece is not None:
+            found.append(tier.ece_cross - tier.ece)
+    assert sum(found) / len(found) > 0.02
+
+
+def test_no_cross_fitted_error_where_a_part_leaves_one_class():
+    names = ["a"] * 8 + ["b"] * 8
+    found = calibrate([1.0] * 8 + [-1.0] * 8, [True] * 8 + [False] * 8, ["main"] * 16, rule="half", instructions=names)
+    assert found.tiers["main"].ece is not None and found.tiers["main"].ece_cross is None

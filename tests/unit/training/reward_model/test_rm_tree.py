@@ -5,39 +5,17 @@ import random
 
 import pytest
 import torch
-from rm_tiny import tiny_classifier
+from rm_tiny import FAMILIES, plain_logits, random_pieces, tiny_classifier
 
+from training.reward_model.attention import plan_attention
 from training.reward_model.model import tree_logits
-from training.reward_model.tree import collate_trees, pack_tree, visibility
-
-FAMILIES = ("qwen3", "llama", "gemma3_text")
-
-
-def pieces(rng: random.Random, n_responses: int):
-    def ids(low: int, high: int) -> list[int]:
-        return [rng.randrange(3, 128) for _ in range(rng.randrange(low, high))]
-
-    instruction = [1, *ids(4, 9)]
-    responses = [ids(5, 20) for _ in range(n_responses)]
-    criteria = [[ids(2, 9) for _ in range(rng.randrange(1, 4))] for _ in responses]
-    return instruction, responses, criteria
-
-
-def plain_logits(model, trees):
-    return torch.cat(
-        [
-            model(input_ids=torch.tensor([[*instruction, *response, *leaf]])).logits[0]
-            for instruction, responses, criteria in trees
-            for response, leaves in zip(responses, criteria, strict=True)
-            for leaf in leaves
-        ]
-    )
+from training.reward_model.tree import collate_trees, pack_tree
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_tree_equals_plain_sequences(family):
     rng = random.Random(3)
-    trees = [pieces(rng, 3), pieces(rng, 1)]  # two trees of different length: one of them is padded
+    trees = [random_pieces(rng, 3), random_pieces(rng, 1)]  # two trees of different length in one row
     model = tiny_classifier(family)
     twin = copy.deepcopy(model)
     batch = collate_trees([pack_tree(*tree) for tree in trees], pad_id=0)
@@ -51,36 +29,32 @@ def test_tree_equals_plain_sequences(family):
         assert (one.grad - two.grad).norm() <= 1e-3 * two.grad.norm() + 1e-7, name
 
 
-def test_window_in_packed_positions_would_be_wrong():
-    """The window test can fail: measured in packed indices instead of branch positions, Gemma's logits differ."""
-    tree = pieces(random.Random(3), 3)
-    model = tiny_classifier("gemma3_text")
-    batch = collate_trees([pack_tree(*tree)], pad_id=0)
-    length = batch.input_ids.shape[1]
-    index = torch.arange(length)
-    wrong = batch.visible & (index[None, :, None] - index[None, None, :] < model.config.sliding_window)
-    hidden = model.model(
-        input_ids=batch.input_ids,
-        position_ids=batch.positions,
-        attention_mask={"full_attention": batch.visible[:, None], "sliding_attention": wrong[:, None]},
-    ).last_hidden_state
-    logits = model.score(hidden[batch.rows, batch.columns]).squeeze(-1)
-    assert (logits - plain_logits(model, [tree])).abs().max() > 1e-2
+def test_windows_count_positions_along_the_branch():
+    """x has 3 tokens, y0 and y1 two each, c one token; a window of 4 shows the last three before a token, on its branch."""
+    batch = collate_trees([pack_tree([9, 9, 9], [[9, 9], [9, 9]], [[[9]], [[9]]])])
+    instruction, *responses = plan_attention(batch, window=4, flex=False).masks[4]
+    assert instruction is None  # shorter than the window: plain causality
+    expected = [
+        # x  x  x  y  y  c
+        [1, 1, 1, 1, 0, 0],
+        [0, 1, 1, 1, 1, 0],
+        [0, 0, 1, 1, 1, 1],
+    ]
+    assert [mask.int().tolist() for mask in responses] == [expected, expected]
+
+
+def test_a_window_longer_than_every_branch_is_not_planned():
+    batch = collate_trees([pack_tree([9, 9, 9], [[9, 9]], [[[9]]])])
+    plan = plan_attention(batch, window=6, flex=False)
+    assert list(plan.masks) == [None] and plan.window_of(6) is None
+    assert list(plan_attention(batch, window=5, flex=False).masks) == [None, 5]
 
 
 def test_who_sees_whom_by_hand():
-    # x | y0 | c | y1 | c, one token each, and one of padding
-    response = torch.tensor([[-1, 0, 0, 1, 1, -2]])
-    leaf = torch.tensor([[-1, -1, 0, -1, 1, -2]])
-    expected = [
-        [1, 0, 0, 0, 0, 0],
-        [1, 1, 0, 0, 0, 0],
-        [1, 1, 1, 0, 0, 0],
-        [1, 0, 0, 1, 0, 0],
-        [1, 0, 0, 1, 1, 0],
-        [0, 0, 0, 0, 0, 1],
-    ]
-    assert visibility(response, leaf)[0].int().tolist() == expected
+    # x | y0 c c' | one token each
+    batch = collate_trees([pack_tree([9], [[9]], [[[9], [9]]])])
+    _, own = plan_attention(batch, window=None, flex=False).masks[None]
+    assert own.int().tolist() == [[1, 1, 0, 0], [1, 1, 1, 0], [1, 1, 0, 1]]
 
 
 def test_empty_pieces_are_refused():

@@ -1,0 +1,48 @@
+"""What a reward model's folder says of its verdicts, before any weight is loaded."""
+
+import json
+
+import pytest
+from pydantic import ValidationError
+
+from tests.fixtures.reward_models import calibration
+from training.errors import StageRefusal
+from training.scoring.model import load_model, read_facts
+
+EVERY = frozenset(("main", "bonus", "veto"))
+
+
+def folder(path, *, identified=True, fit=None, **scoring):
+    (path / "scoring.json").write_text(json.dumps(scoring))
+    (path / "metrics.json").write_text(json.dumps({"pointwise_identified": identified}))
+    if fit is not None:
+        (path / "calibration.json").write_text(fit.model_dump_json())
+    return path
+
+
+def test_a_tier_is_judged_where_validation_had_labels_of_both_classes(tmp_path):
+    facts = read_facts(folder(tmp_path, fit=calibration(one_class=["veto"], flat=["main"])), "m@1")
+    assert (facts.judged, facts.flat, facts.scalar) == (EVERY - {"veto"}, ("main",), False)
+
+
+def test_a_model_of_the_pairwise_loss_alone_judges_no_tier(tmp_path):
+    assert read_facts(folder(tmp_path, identified=False, fit=calibration()), "m@1").judged == frozenset()
+
+
+def test_a_scalar_model_needs_no_calibration_and_judges_no_tier(tmp_path):
+    facts = read_facts(folder(tmp_path, conditioning="none"), "m@1")
+    assert (facts.judged, facts.scalar) == (frozenset(), True)
+
+
+def test_a_folder_that_does_not_say_is_an_error_and_no_judgement(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        read_facts(folder(tmp_path), "m@1")
+    (tmp_path / "calibration.json").write_text("{}")
+    with pytest.raises(ValidationError):
+        read_facts(tmp_path, "m@1")
+    (tmp_path / "metrics.json").write_text("{}")
+    with pytest.raises(StageRefusal) as refused:
+        load_model(tmp_path, "m@1", device="cpu", tokens_per_batch=None)
+    assert str(refused.value) == (f"model {tmp_path} cannot be loaded: no pointwise_identified; give a reward_model artifact")
+    with pytest.raises(StageRefusal, match="torch finds no GPU here"):
+        load_model(tmp_path, "m@1", device="cuda", tokens_per_batch=None)

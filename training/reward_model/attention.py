@@ -1,0 +1,209 @@
+"""Attention over criterion trees, for the attention layers of transformers' models.
+
+What belongs here: who sees whom, and computing that without the rest. A token sees its ancestors and what precedes it in its
+own piece; a sliding window is measured in branch positions. `criterion_tree` runs one SDPA call for each instruction and one
+for each response with its criteria, whose keys are the instruction and itself: what other responses and other trees hold is
+never looked at, and no mask over the whole row is built. `criterion_tree_flex` gives the same row to FlexAttention, whose
+compiled kernel skips blocks that nobody sees; its rows come in few lengths, since it compiles anew for each.
+
+Both are names in transformers' registry. A model that was set to one of them still reads plain sequences as before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from training.reward_model.tree import TreeBatch
+
+SDPA, FLEX = "criterion_tree", "criterion_tree_flex"
+IMPLEMENTATIONS = {"sdpa": SDPA, "flex": FLEX}
+# FlexAttention compiles once for each length of a row; rows are filled up to a multiple of this many tokens.
+FLEX_ROW = 1024
+_NO_TREE = -1
+
+
+@dataclass(frozen=True)
+class TreePlan:
+    """What every attention layer needs of a batch: built once for a forward pass.
+
+    Attributes:
+        stretches: as in `TreeBatch`.
+        masks: window (None for full attention) → for each stretch of the row, who sees whom: (queries, keys) bool; None where
+            that is plain causality.
+        blocks: window → FlexAttention's block mask; empty with SDPA.
+    """
+
+    stretches: tuple[tuple[int, ...], ...]
+    masks: dict[int | None, list[Tensor | None]]
+    blocks: dict[int | None, Any]
+
+    def window_of(self, sliding_window: int | None) -> int | None:
+        """The window that a layer's is planned as: None where no branch is longer."""
+        return sliding_window if sliding_window in self.masks or sliding_window in self.blocks else None
+
+
+def plan_attention(batch: TreeBatch, *, window: int | None, flex: bool) -> TreePlan:
+    """Plans attention over a batch whose tensors lie on the device of the model.
+
+    Args:
+        batch: trees joined end to end.
+        window: the model's sliding window in tokens, None if it has none.
+        flex: for FlexAttention instead of SDPA.
+    """
+    windows: list[int | None] = [None]
+    if window is not None and int(batch.positions.max()) >= window:
+        windows.append(window)
+    if flex:
+        return TreePlan(batch.stretches, {}, {w: _flex_blocks(batch, w) for w in windows})
+    return TreePlan(batch.stretches, {w: _stretch_masks(batch, w) for w in windows}, {})
+
+
+def _stretch_masks(batch: TreeBatch, window: int | None) -> list[Tensor | None]:
+    masks: list[Tensor | None] = []
+    start = 0
+    for instruction, *responses in batch.stretches:
+        above = slice(start, start + instruction)
+        positions = batch.positions[above]
+        near = None if window is None or instruction <= window else _near(positions, positions, window)
+        masks.append(None if near is None else near.tril())
+        start += instruction
+        for length in responses:
+            own = slice(start, start + length)
+            leaf = batch.leaf[own]
+            seen = ((leaf[None, :] < 0) | (leaf[None, :] == leaf[:, None])).tril()
+            mask = torch.cat([seen.new_ones(length, instruction), seen], dim=1)
+            if window is not None:
+                mask &= _near(batch.positions[own], torch.cat([positions, batch.positions[own]]), window)
+            masks.append(mask)
+            start += length
+    return masks
+
+
+def _near(queries: Tensor, keys: Tensor, window: int) -> Tensor:
+    return queries[:, None] - keys[None, :] < window
+
+
+def _flex_blocks(batch: TreeBatch, window: int | None) -> Any:
+    from torch.nn.attention.flex_attention import create_block_mask
+
+    tree, response, leaf, positions = batch.tree, batch.response, batch.leaf, batch.positions
+
+    def sees(_batch: Tensor, _head: Tensor, q: Tensor, k: Tensor) -> Tensor:
+        above = (response[k] < 0) | (response[k] == response[q])
+        above = above & ((leaf[k] < 0) | (leaf[k] == leaf[q]))
+        visible = (k <= q) & (tree[k] == tree[q]) & above
+        return visible if window is None else visible & (positions[q] - positions[k] < window)
+
+    length = len(tree)
+    return create_block_mask(sees, None, None, length, length, device=str(tree.device))
+
+
+def fill_up(batch: TreeBatch, multiple: int, *, pad_id: int) -> TreeBatch:
+    """The batch with tokens of no tree at its end, up to a multiple of so many; nobody reads them."""
+    missing = -len(batch.input_ids) % multiple
+
+    def filled(values: Tensor, fill: int) -> Tensor:
+        return F.pad(values, (0, missing), value=fill)
+
+    return TreeBatch(
+        input_ids=filled(batch.input_ids, pad_id),
+        positions=filled(batch.positions, 0),
+        tree=filled(batch.tree, _NO_TREE),
+        response=filled(batch.response, -1),
+        leaf=filled(batch.leaf, -1),
+        stretches=batch.stretches,
+        read_at=batch.read_at,
+    )
+
+
+def _repeated(states: Tensor, times: int) -> Tensor:
+    """(1, heads, T, D) → (1, heads * times, T, D): grouped keys or values for each of their queries' heads."""
+    return states if times == 1 else states.repeat_interleave(times, dim=1)
+
+
+def _sdpa(query: Tensor, key: Tensor, value: Tensor, plan: TreePlan, window: int | None, scale: float | None) -> Tensor:
+    """(1, heads, T, D) each → (1, heads, T, D)."""
+    lengths = [length for tree in plan.stretches for length in tree]
+    # `split` and not slices: its backward pass joins the parts once, where every slice would fill a row of its own.
+    queries, keys, values = (states.split(lengths, dim=2) for states in (query, key, value))
+    masks = plan.masks[window]
+    found = []
+    at = 0
+    for tree in plan.stretches:
+        root = at
+        for part in range(root, root + len(tree)):
+            joined = [root] if part == root else [root, part]
+            found.append(
+                F.scaled_dot_product_attention(
+                    queries[part],
+                    torch.cat([keys[i] for i in joined], dim=2),
+                    torch.cat([values[i] for i in joined], dim=2),
+                    attn_mask=masks[part],
+                    is_causal=masks[part] is None,
+                    scale=scale,
+                )
+            )
+        at += len(tree)
+    return torch.cat(found, dim=2)
+
+
+@cache
+def _compiled_flex() -> Any:
+    from torch.nn.attention.flex_attention import flex_attention
+
+    return torch.compile(flex_attention, dynamic=False)
+
+
+def _flex(query: Tensor, key: Tensor, value: Tensor, plan: TreePlan, window: int | None, scale: float | None) -> Tensor:
+    from torch.nn.attention.flex_attention import flex_attention
+
+    # Compiled kernels have a backward pass on GPUs only; on a CPU the plain form serves to test the mask.
+    run = _compiled_flex() if query.is_cuda else flex_attention
+    attended: Tensor = run(query, key, value, block_mask=plan.blocks[window], scale=scale)
+    return attended
+
+
+def tree_attention(
+    module: Any,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    *,
+    scaling: float | None = None,
+    sliding_window: int | None = None,
+    tree: TreePlan | None = None,
+    **others: Any,
+) -> tuple[Tensor, None]:
+    """Attention in the form that transformers calls: (1, heads, T, D) each → ((1, T, heads, D), no weights).
+
+    Without a `tree` the input is a plain sequence, and transformers' own SDPA takes it.
+    """
+    if tree is None:
+        from transformers.integrations.sdpa_attention import sdpa_attention_forward
+
+        plain: tuple[Tensor, None] = sdpa_attention_forward(
+            module, query, key, value, attention_mask, scaling=scaling, sliding_window=sliding_window, **others
+        )
+        return plain
+    groups = query.shape[1] // key.shape[1]
+    attend = _flex if tree.blocks else _sdpa
+    attended = attend(query, _repeated(key, groups), _repeated(value, groups), tree, tree.window_of(sliding_window), scaling)
+    return attended.transpose(1, 2).contiguous(), None
+
+
+def use_tree_attention(model: Any, attention: str = "sdpa") -> None:
+    """Sets a model's attention layers to trees, by `sdpa` or `flex`."""
+    from transformers import AttentionInterface, AttentionMaskInterface
+    from transformers.masking_utils import sdpa_mask
+
+    name = IMPLEMENTATIONS[attention]
+    AttentionInterface.register(name, tree_attention)
+    AttentionMaskInterface.register(name, sdpa_mask)
+    model.set_attn_implementation(name)

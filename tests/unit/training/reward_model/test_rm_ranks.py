@@ -166,6 +166,7 @@ def test_a_group_does_not_outlive_its_killed_caller(tmp_path):
     path = os.pathsep.join([str(root), str(Path(__file__).parent)])
     command = [sys.executable, rm_group.__file__, str(tmp_path)]
     caller = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": path}, start_new_session=True)
+    workers = []
     try:
         assert within(60, lambda: len([f for f in tmp_path.iterdir() if f.read_text()]) == 2)
         workers = [int(file.read_text()) for file in tmp_path.iterdir()]
@@ -174,6 +175,8 @@ def test_a_group_does_not_outlive_its_killed_caller(tmp_path):
     finally:
         caller.kill()
         caller.wait()
+        for worker in filter(alive, workers):
+            os.kill(worker, signal.SIGKILL)
 
 
 def within(seconds, holds):

@@ -83,7 +83,7 @@ def train(
     if config.gradient_checkpointing:
         model.gradient_checkpointing_enable({"use_reentrant": False})
     optimizer = _optimizer(model, config)
-    run = _resumed(model, optimizer, saved, ranks) or TrainingRun()
+    run = _resumed(optimizer, saved, ranks) or TrainingRun()
     trees, counts = _epoch(train_set, encoder, config, run.epoch)
     if not run.total:
         _plan(run, trees, config)
@@ -104,7 +104,7 @@ def train(
             if ranks.is_main:
                 progress.update(run.steps, share=run.tokens_seen / run.planned_tokens, loss=row["train_loss"] or 0.0)
             if saved is not None and run.steps % config.save_every == 0 and run.steps < run.total:
-                _save(model, optimizer, run, saved, ranks)
+                _save(optimizer, run, saved, ranks)
     return run
 
 
@@ -219,22 +219,20 @@ def validate(model: Any, trees: Sequence[LabelledTree], *, config: RewardModelCo
     return measure(logits, trees, pointwise_weight=config.pointwise_weight)
 
 
-def _save(model: Any, optimizer: MasterAdamW, run: TrainingRun, saved: Saved, ranks: Ranks) -> None:
-    # Every process has to take part in gathering what each holds a part of.
-    content = {"run": run.content(), "weights": ranks.weights(model), "optimizer": optimizer.state_dict()}
+def _save(optimizer: MasterAdamW, run: TrainingRun, saved: Saved, ranks: Ranks) -> None:
+    content = {"run": run.content(), "optimizer": optimizer.state_dict()}
     if ranks.is_main or ranks.sharded:
         saved.save(_state_file(ranks), content)
 
 
-def _resumed(model: Any, optimizer: MasterAdamW, saved: Saved | None, ranks: Ranks) -> TrainingRun | None:
-    """Puts model and optimizer where an earlier process left them; None if there is nothing to go on from.
+def _resumed(optimizer: MasterAdamW, saved: Saved | None, ranks: Ranks) -> TrainingRun | None:
+    """Puts the optimizer, and with it the model, where an earlier process left them; None if there is nothing to go on from.
 
     A kill between two processes' saving leaves states of different steps: the group starts anew then.
     """
     content = saved.load(_state_file(ranks), warn=ranks.is_main) if saved is not None else None
-    if not ranks.agree(content["run"]["steps"] if content else 0) or content is None:
+    if not ranks.agree(content["run"]["steps"] if content else -1) or content is None:
         return None
-    ranks.restore(model, content["weights"])
     optimizer.load_state_dict(content["optimizer"])
     run = TrainingRun(**content["run"])
     if ranks.is_main:

@@ -78,7 +78,7 @@ def test_micro_batches_of_several_trees_give_the_gradients_of_tree_by_tree(order
     edges = [0, *sorted(cuts), 5]
     groups = [order[start:end] for start, end in zip(edges, edges[1:], strict=False)]
     changes = {"pointwise_weight": weight, "pure_pairwise": weight == 0}
-    loss, found = gradients_of(PAIRED, Dealt(*groups, []), **changes)
+    loss, found = gradients_of(PAIRED, Dealt(*groups), **changes)
     wanted_loss, wanted = tree_by_tree(PAIRED, settings(**changes))
     assert loss.loss == pytest.approx(wanted_loss, abs=1e-5)
     assert loss.pairwise + weight * loss.pointwise == pytest.approx(wanted_loss, abs=1e-5)
@@ -139,9 +139,9 @@ def test_another_error_passes_as_it_is():
 
 
 def test_validation_that_does_not_fit_says_so(monkeypatch):
-    monkeypatch.setattr(train_module, "forward_trees", lambda *_, **__: torch.empty(1 << 60))
+    monkeypatch.setattr("training.reward_model.ranks.forward_trees", lambda *_, **__: torch.empty(1 << 60))
     with pytest.raises(StageRefusal, match=r"^out of memory in validation \(.*\); lower tokens_per_batch from 4096$"):
-        train_module.validate(tiny_classifier("qwen3", layers=2), TREES, config=settings())
+        train_module.validate(tiny_classifier("qwen3", layers=2), TREES, config=settings(), ranks=Ranks())
 
 
 def test_a_tree_longer_than_the_budget_is_not_helped_by_a_smaller_budget():

@@ -36,7 +36,7 @@ from training.benchmark.outside import PairwiseSet
 from training.benchmark.pairwise_set import Pair, ReadSet, first_lines
 from training.benchmark.rivals import RivalScorer
 from training.benchmark.slices import is_enough
-from training.benchmark.systems import REWARD_MODEL
+from training.benchmark.systems import LONGER, REWARD_MODEL
 from training.progress import Progress
 from training.records import Criterion
 from training.reward_model.scoring import RewardScorer, ScoreItem
@@ -62,9 +62,9 @@ class SetScores:
         return np.array([np.nan if c is None else c for c in found], dtype=np.float64)
 
     @property
-    def systems(self) -> list[str]:
-        """The systems, in the order in which they were asked."""
-        return list(dict.fromkeys(system for system, _ in self.scores))
+    def keys(self) -> list[tuple[str, str]]:
+        """System and criterion: ours, then the baseline, then rivals as they were asked."""
+        return sorted(self.scores, key=lambda key: {REWARD_MODEL: 0, LONGER: 1}.get(key[0], 2))
 
 
 def reward_model_scores(
@@ -127,7 +127,7 @@ def _figures(found: SetScores, resampler: Resampler) -> list[dict[str, Any]]:
     numbers = resampler.numbers([pair.cluster_id for pair in pairs])
     subsets = sorted({pair.subset for pair in pairs if pair.subset is not None})
     rows = []
-    for system, criterion in found.scores:
+    for system, criterion in found.keys:
         credits = found.credits(system, criterion)
         for subset in (ALL, *(subsets if criterion == ALL else ())):
             mask = np.array([subset in (ALL, pair.subset) for pair in pairs], dtype=np.bool_)
@@ -146,7 +146,7 @@ def _differences(found: SetScores, resampler: Resampler) -> list[Difference]:
     numbers = resampler.numbers([pair.cluster_id for pair in found.rows.pairs])
     ours = found.credits(REWARD_MODEL)
     rows = []
-    for system in found.systems:
+    for system, _ in found.keys:
         if system == REWARD_MODEL:
             continue
         theirs = found.credits(system)

@@ -48,8 +48,8 @@ def rival_tables(metrics: Metrics) -> list[Table]:
             + ("Scored", "Too long", "Empty or not finite"),
             rows=text_cells(rows),
             note="A rival knows no criterion: one score of an answer stands for all of them, and it has no verdict. An input "
-            "that is too long is not cut; it has no score. Counts are of answers, of the benchmark and the pairwise sets. What a rival was trained on is not known here: it may have seen the "
-            "questions.",
+            "that is too long is not cut; it has no score. Counts are of answers, of the benchmark and the pairwise sets. What "
+            "a rival was trained on is not known here: it may have seen the questions.",
         )
     ]
 

@@ -58,8 +58,8 @@ def _length_table(metrics: Metrics, section: str) -> Table:
         caption=f"{title} accuracy by length: is the preferred answer the longer one",
         columns=("System", *_LENGTHS.values()),
         rows=rows,
-        note="Of two answers one counts as longer if they differ by more than a tenth of its characters. Who only prefers length "
-        "is right on the left and wrong on the right.",
+        note="Of two answers one counts as longer if they differ by more than a tenth of its characters. Who only prefers "
+        "length is right on the left and wrong on the right.",
     )
 
 

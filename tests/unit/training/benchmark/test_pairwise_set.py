@@ -82,11 +82,16 @@ def test_windows_line_ends_and_a_byte_order_mark_are_no_fault() -> None:
         ("Is aspirin unsafe with warfarin?", False),
         ("Is it dangerous?", False),
         ("¿Es contagioso?", False),
+        # Without a content word that the reader of words knows, the text itself decides.
+        ("Это ЗАРАЗНО", True),
+        ("Это опасно?", False),
+        ("What is IT", True),
+        ("Who is it?", False),
         ("…?", False),
     ],
 )
 def test_prompts_that_training_holds_are_left_out(prompt: str, seen: bool) -> None:
-    training = ["Is it contagious?", "Is aspirin safe with warfarin?", "…"]
+    training = ["Is it contagious?", "Is aspirin safe with warfarin?", "…", "Это заразно?", "What is it?"]
     found = without_seen(parse_set(lines(row(1, prompt=prompt))), training)
     assert reasons(found) == ([(1, "seen_in_training")] if seen else [])
 

@@ -14,10 +14,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from assets.reports import plots
-from assets.reports.figures import SYSTEM_NAMES, caveats, csv_rows, number
+from assets.reports.figures import SYSTEM_NAMES, caveats, csv_rows
 from assets.reports.headline import headline
 from assets.reports.model_rows import model_counts, model_rows
 from assets.reports.model_tables import ModelWork, model_tables
@@ -26,6 +24,7 @@ from assets.reports.paper import CITATION, paper_tables
 from assets.reports.reward_model_tables import held_out_tables, reward_model_tables
 from assets.reports.slice_tables import slices
 from assets.reports.tables import agreement_table, count_table, data_tables, policy_tables
+from assets.reports.templates import environment
 
 # Symbol and word for each verdict: the mark reads without its colour.
 VERDICT_MARKS = {"met": ("✓", "met"), "unmet": ("✗", "not met"), "unknown": ("?", "unknown")}
@@ -165,16 +164,3 @@ def _csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
     writer.writeheader()
     writer.writerows(rows)
     return buffer.getvalue()
-
-
-def environment() -> Environment:
-    """Templates of this folder: everything escaped, an unknown name is an error."""
-    found = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    found.filters["number"] = number
-    return found

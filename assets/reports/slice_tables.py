@@ -34,7 +34,14 @@ class Slices:
 def slices(metrics: Metrics) -> Slices:
     """All of them; nothing of a benchmark that has none."""
     rows = metrics.get("slices", ())
-    tables, sentences = ([_length_table(metrics, section) for section in ("overall", "pairwise")] if rows else []), []
+    tables: list[Table] = []
+    sentences: list[str] = []
+    for section in ("overall", "pairwise"):
+        of_section = [row for row in rows if (row["dimension"], row["section"]) == ("length", section)]
+        if any(row["value"] is not None for row in of_section):
+            tables.append(_length_table(metrics, section))
+        elif of_section:
+            sentences.append(_no_length(metrics, section, of_section))
     for dimension in ("category", "specialty"):
         of_dimension = [row for row in rows if row["dimension"] == dimension]
         shown = _shown(of_dimension)
@@ -60,6 +67,16 @@ def _length_table(metrics: Metrics, section: str) -> Table:
         rows=rows,
         note="Of two answers one counts as longer if they differ by more than a tenth of its characters. Who only prefers "
         "length is right on the left and wrong on the right.",
+    )
+
+
+def _no_length(metrics: Metrics, section: str, rows: Sequence[Row]) -> str:
+    least = metrics["slice_minimum"]
+    counts = {row["slice"]: row["examples"] for row in rows}
+    found = ", ".join(f"{name} {counts.get(name, 0):,}" for name in _LENGTHS)
+    return (
+        f"{_SECTIONS[section][1]} accuracy by length: too few for a figure, with {least['examples']} pairs of"
+        f" {least['clusters']} clusters at least ({found})."
     )
 
 

@@ -63,6 +63,18 @@ def test_a_dimension_without_any_figure_is_a_sentence_and_no_table(metrics: dict
     assert "medication safety (200 in 20), treatment (400 in 30)" in sentence
 
 
+def test_lengths_without_any_figure_are_a_sentence_and_no_table(metrics: dict[str, Any]) -> None:
+    for row in metrics["slices"]:
+        if (row["dimension"], row["section"]) == ("length", "overall"):
+            row.update(value=None, low=None, high=None)
+    found = slices(metrics)
+    assert [t.caption.split()[0] for t in found.tables if "by length" in t.caption] == ["Pairwise"]
+    assert found.sentences == [
+        "Overall accuracy by length: too few for a figure, with 10 pairs of 5 clusters at least "
+        "(preferred longer 20, about equal 20, preferred shorter 20)."
+    ]
+
+
 def test_one_section_of_a_slice_may_be_too_small(metrics: dict[str, Any]) -> None:
     for row in metrics["slices"]:
         if (row["slice"], row["section"], row["system"]) == ("treatment", "overall", "reward_model"):

@@ -85,6 +85,9 @@ class RivalScorer:
             )
         except Exception as error:  # transformers, safetensors and the hub's client have each their own
             raise StageRefusal(f"{where}: cannot be loaded: {one_line(error)}") from error
+        if getattr(model, "_hf_peft_config_loaded", False):
+            # Its base is fetched under whatever name it gives, of no certain content.
+            raise StageRefusal(f"{where}: is an adapter; merge it into its base model and name the result")
         if model.config.num_labels != 1:
             raise StageRefusal(f"{where}: has {model.config.num_labels} labels; a reward model has one")
         missing = sorted(loading["missing_keys"])

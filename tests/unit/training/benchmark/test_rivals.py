@@ -111,6 +111,18 @@ def test_code_of_a_checkpoint_is_not_run(tmp_path: Path) -> None:
     assert not (tmp_path / "ran").exists()
 
 
+def test_an_adapter_is_refused_since_its_base_is_pinned_by_nothing(tmp_path: Path) -> None:
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    base = decoder(tmp_path / "base")
+    model = get_peft_model(AutoModelForSequenceClassification.from_pretrained(base), LoraConfig(task_type="SEQ_CLS", r=2))
+    model.save_pretrained(tmp_path / "adapter")
+    AutoTokenizer.from_pretrained(base).save_pretrained(tmp_path / "adapter")
+    with pytest.raises(StageRefusal, match="rival other: is an adapter; merge it into its base model"):
+        load(tmp_path / "adapter")
+
+
 def test_another_content_than_planned_with_is_refused(tmp_path: Path) -> None:
     folder = decoder(tmp_path)
     digest = folder_digest(folder)

@@ -132,7 +132,7 @@ STAGES: dict[str, Stage] = {
             config="training.benchmark.config:RewardModelBenchmarkConfig",
             inputs=("snapshot", "training_snapshot", "reward_model", "panel_reward_model"),
             sources=(*_COMMON, "training/reward_model", "training/benchmark"),
-            libraries=(*_MODELS, "peft", "numpy"),
+            libraries=(*_MODELS, "peft", "numpy", "fsspec"),
         ),
         Stage(
             name="policy_benchmark",

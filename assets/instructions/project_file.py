@@ -11,7 +11,7 @@ from typing import Any
 from assets.instructions.personal_data import PersonalDataConfig
 from training.config import ConfigError, parse_config, read_yaml
 
-SECTIONS = ("sources", "personal_data", "curation", "endpoints", "calls", "rubrics", "responses", "verdicts")
+SECTIONS = ("sources", "personal_data", "curation", "endpoints", "calls", "rubrics", "responses", "verdicts", "benchmark")
 
 
 def section(path: Path | None, name: str) -> dict[str, Any]:

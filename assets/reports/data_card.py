@@ -18,7 +18,7 @@ from assets.instructions.difficulty_local import FORMULA, NAME
 from assets.reports.data_card_plots import funnel, lengths, specialties
 from assets.reports.data_card_tables import card_tables
 from assets.reports.figures import Row
-from assets.reports.render import environment
+from assets.reports.templates import environment
 
 Counts = Mapping[str, Sequence[Row]]
 FUNNEL_STEPS = ("read", "accepted", "not an exact repeat", "not a near repeat", "kept")

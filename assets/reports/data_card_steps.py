@@ -22,11 +22,8 @@ from training.storage import Store
 
 _SOURCES = (
     *(f"assets/reports/data_card{part}.py" for part in ("", "_counts", "_plots", "_steps", "_tables")),
-    *(f"assets/reports/{name}" for name in ("data_card.html.j2", "macros.html.j2", "report.css", "figures.py", "plots.py")),
-    *(
-        f"assets/reports/{name}.py"
-        for name in ("render", "tables", "judge_tables", "model_tables", "model_rows", "headline", "paper")
-    ),
+    *(f"assets/reports/{name}" for name in ("data_card.html.j2", "macros.html.j2", "report.css")),
+    *(f"assets/reports/{name}.py" for name in ("figures", "plots", "tables", "templates")),
     *(f"assets/instructions/{name}.py" for name in ("config", "difficulty_local")),
     *("training/records.py", "training/benchmark/bootstrap.py"),
 )

@@ -6,7 +6,7 @@ What belongs here: plain functions from metrics (see `training/benchmark`) to te
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +40,18 @@ class Cell:
     value: str
     interval: str = ""
     n: str = ""
+
+
+def system_name(system: str, *, inside: bool = False) -> str:
+    """What a system is called, at the start of a line or inside one; a rival is called what its user calls it.
+
+    >>> system_name("majority"), system_name("majority", inside=True), system_name("Other-8B", inside=True)
+    ('Majority verdict', 'majority verdict', 'Other-8B')
+    """
+    known = SYSTEM_NAMES.get(system)
+    if known is None:
+        return system
+    return known.lower() if inside else known
 
 
 def find_row(rows: Iterable[Row], **wanted: str) -> Row | None:
@@ -126,7 +138,7 @@ def caveats(metrics: Metrics, systems: Sequence[str]) -> list[str]:
     """What is to be known of the systems' verdicts before any accuracy is read, a sentence each; none if all is well."""
     said = []
     for system in systems:
-        name = SYSTEM_NAMES[system]
+        name = system_name(system)
         if tiers := metrics["not_identified"].get(system):
             said.append(
                 f"{name}: no verdict on {listed(tiers)} criteria is identified, since the validation labels that may "
@@ -149,6 +161,7 @@ def csv_rows(reward_model: Metrics, policy: Metrics, counts: Mapping[str, Sequen
         for row in [*metrics["figures"], *metrics["differences"]]:
             system = f"{row['system']} - {row['against']}" if "against" in row else row["system"]
             rows.append({name: row.get(name) for name in names} | {"section": f"{stage}/{row['section']}", "system": system})
+    rows += [{name: row.get(name) for name in names} | keys for row, keys in _further_rows(reward_model)]
     for table, of_table in counts.items():
         for row in of_table:
             keys = " / ".join(str(v) for v in row.values() if not isinstance(v, int | float))
@@ -159,3 +172,19 @@ def csv_rows(reward_model: Metrics, policy: Metrics, counts: Mapping[str, Sequen
                         | {"section": f"counts/{table}", "system": keys, "metric": name, "value": value, "n": value}
                     )
     return rows
+
+
+def _further_rows(reward_model: Metrics) -> Iterator[tuple[Row, dict[str, Any]]]:
+    """Slices and pairwise sets as rows of the CSV, with what differs in the names of its columns."""
+    for row in reward_model.get("slices", ()):
+        yield row, {"section": f"slices/{row['dimension']}/{row['section']}", "source": row["slice"]}
+    for one in reward_model.get("pairwise_sets", ()):
+        for row in one["figures"]:
+            criterion = "" if row["criterion"] == "all" else f", criterion {row['criterion']}"
+            keys = {"section": f"pairwise_sets/{one['name']}", "source": row["subset"], "tier": "all", "metric": "accuracy"}
+            yield row, {**keys, "system": f"{row['system']}{criterion}"}
+    for row in reward_model.get("pairwise_differences", ()):
+        yield (
+            row,
+            {"section": f"pairwise_sets/{row['source']}", "source": "all", "system": f"{row['system']} - {row['against']}"},
+        )

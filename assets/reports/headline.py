@@ -24,6 +24,7 @@ from assets.reports.figures import (
     interval_text,
     not_identified,
     number,
+    system_name,
 )
 
 WIDTH = 100
@@ -95,7 +96,8 @@ def headline_table(reward_model: Metrics, policy: Metrics) -> str:
         ("pointwise AUC macro", {"section": "pointwise", "tier": "macro", "metric": "auc"}),
         ("overall", _OVERALL),
     )
-    widths = [20, 22, 22, 22]
+    # A rival's name has up to 24 characters.
+    widths = [24, 22, 22, 22]
     lines = [_line(["reward models", *(title for title, _ in wanted)], widths)]
     for system in reward_model["systems"]:
         cells = [
@@ -104,7 +106,7 @@ def headline_table(reward_model: Metrics, policy: Metrics) -> str:
             else cell(find_row(reward_model["figures"], system=system, source="all", **key))
             for _, key in wanted
         ]
-        lines.append(_line([SYSTEM_NAMES[system], *(f"{c.value} {c.interval}".strip() for c in cells)], widths))
+        lines.append(_line([system_name(system), *(f"{c.value} {c.interval}".strip() for c in cells)], widths))
     widths = [30, 12, 12, 30]
     lines += ["", _line(["policy", "base", "aligned", "difference"], widths)]
     for judge in ("own", "panel"):

@@ -1,17 +1,22 @@
-"""Figures that the paper reports (Geng et al. 2026), for a table of their own. None of them is ours.
+"""Figures that the paper reports (Geng et al. 2026), for tables of their own, and the same figures of this run, named as ours.
 
-What belongs here: the constants, as read from the paper's abstract and public summaries, in per cent.
+What belongs here: the constants, as read from the paper's abstract and public summaries, in per cent; and which of our figures
+is of the kind of each column. Kind is all they share: another benchmark, other labels, another model.
 """
 
 from __future__ import annotations
 
+from assets.reports.figures import Cell, Metrics, cell, find_row, not_identified
 from assets.reports.tables import Table, text_cells
 
 CITATION = (
     "Geng et al., “ProMedical: Hierarchical Fine-Grained Criteria Modeling for Medical LLM Alignment via Explicit Injection”, "
     "ACL 2026 (Volume 1: Long Papers), pages 36955–36994"
 )
-_NOTE = "The paper's benchmark: 795 instructions, 5,505 criterion-level pairs, labelled by ten physicians. Ours is another."
+_NOTE = (
+    "The paper's benchmark: 795 instructions, 5,505 criterion-level pairs, labelled by ten physicians. Ours is another: no row "
+    "of the paper's was measured on it, and ours not on the paper's."
+)
 REWARD_MODELS = (
     ("GPT-5", "91.50", "76.45", "77.39", "76.42"),
     ("DeepSeek-R1", "89.50", "78.80", "80.00", "78.55"),
@@ -28,13 +33,33 @@ POLICIES = (
 )
 
 
-def paper_tables() -> list[Table]:
-    """The paper's main tables."""
+OURS = "Ours (this benchmark, not the paper's)"
+# Columns of the paper's table of reward models, and which figure of ours is of that kind: section, tier, metric.
+COLUMNS = {
+    "Pointwise proficiency": ("pointwise", "main", "accuracy"),
+    "Pointwise safety (F1)": ("safety", "veto", "f1"),
+    "Pairwise safety": ("pairwise", "veto", "accuracy"),
+    "Overall accuracy": ("overall", "all", "accuracy"),
+}
+
+
+def our_row(metrics: Metrics) -> list[Cell]:
+    """The reward model's figures of the kinds that the paper's table has, with their intervals and counts."""
+    cells = [Cell(value=OURS)]
+    for section, tier, metric in COLUMNS.values():
+        key = {"system": "reward_model", "section": section, "tier": tier, "metric": metric}
+        blank = not_identified(metrics, **key)
+        cells.append(Cell(value="not identified") if blank else cell(find_row(metrics["figures"], source="all", **key)))
+    return cells
+
+
+def paper_tables(metrics: Metrics) -> list[Table]:
+    """The paper's main tables; below its reward models, a row of ours from the reward-model benchmark's metrics."""
     return [
         Table(
-            caption="The paper's reward models, in per cent (Geng et al. 2026, not ours)",
-            columns=("Model", "Pointwise proficiency", "Pointwise safety (F1)", "Pairwise safety", "Overall accuracy"),
-            rows=text_cells(REWARD_MODELS),
+            caption="The paper's reward models, in per cent (Geng et al. 2026, not ours), and last a row of this run",
+            columns=("Model", *COLUMNS),
+            rows=[*text_cells(REWARD_MODELS), our_row(metrics)],
             note=_NOTE,
         ),
         Table(

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from assets.reports.figures import SYSTEM_NAMES, Metrics, Row, find_row
+from assets.reports.figures import Metrics, Row, find_row, system_name
 
 # Dark enough on white for text and lines (contrast of 4.5 or more), and apart in lightness for readers who see no hue.
 COLORS = ("#1f4e79", "#a34a00", "#3d6b35", "#6b4c8a", "#555555")
@@ -84,7 +84,7 @@ def forest(metrics: Metrics) -> Plot:
         ("Pairwise accuracy, macro", {"section": "pairwise", "tier": "macro", "metric": "accuracy"}),
         ("Pointwise AUC, macro", {"section": "pointwise", "tier": "macro", "metric": "auc"}),
     )
-    systems = list(metrics["systems"])
+    systems, rivals = list(metrics["systems"]), metrics.get("rivals", {})
     said = []
     with drawing("forest", width=9.2, height=0.75 + 0.36 * len(systems), panels=3) as (figure, axes):
         for panel, (axis, (title, key)) in enumerate(zip(axes, wanted, strict=True)):
@@ -94,21 +94,33 @@ def forest(metrics: Metrics) -> Plot:
                 if row is None or row["value"] is None:
                     axis.text(0.02, y, "n/a", va="center", color="#555555")
                     continue
-                color = COLORS[0] if "reward_model" in system else COLORS[4]
+                kind = kind_of(system, rivals)
+                color = COLORS[kind]
                 if row["low"] is not None:
                     axis.plot([row["low"], row["high"]], [y, y], color=color, linewidth=2, solid_capstyle="butt")
-                axis.plot(row["value"], y, MARKERS[0 if "reward_model" in system else 1], color=color, markersize=6)
-                said.append(f"{SYSTEM_NAMES[system]} {title} {row['value']:.2f}")
+                axis.plot(row["value"], y, MARKERS[kind], color=color, markersize=6)
+                said.append(f"{system_name(system)} {title} {row['value']:.2f}")
             axis.set(xlim=(-0.04, 1.04), ylim=(len(systems) - 0.5, -0.5), title=title)
-            axis.set_yticks(range(len(systems)), [SYSTEM_NAMES[s] for s in systems] if panel == 0 else [""] * len(systems))
+            axis.set_yticks(range(len(systems)), [system_name(s) for s in systems] if panel == 0 else [""] * len(systems))
             axis.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", ".25", ".5", ".75", "1"])
             axis.grid(visible=False, axis="y")
             axis.tick_params(axis="y", length=0)
         svg = as_svg(figure, "forest", "Dot plot with intervals: " + "; ".join(said))
     return Plot(
         svg=svg,
-        caption="Figure and 95 % interval by system (circle: reward models, square: baselines). The dotted line is chance.",
+        caption="Figure and 95 % interval by system (circle: our reward models, "
+        + ("diamond: rivals, " if rivals else "")
+        + "triangle: baselines). The dotted line is chance.",
     )
+
+
+def kind_of(system: str, rivals: Collection[str]) -> int:
+    """Index of the colour and marker of a system: one of ours, a baseline or a rival.
+
+    >>> kind_of("panel_reward_model", ()), kind_of("majority", ()), kind_of("reward_model_b", {"reward_model_b"})
+    (0, 4, 3)
+    """
+    return 3 if system in rivals else 0 if system in ("reward_model", "panel_reward_model") else 4
 
 
 def calibration(metrics: Metrics) -> Plot | None:
@@ -121,7 +133,7 @@ def calibration(metrics: Metrics) -> Plot | None:
         axis.plot([0, 1], [0, 1], color="#777777", linewidth=1, linestyle=":", label="perfect")
         for index, (name, found) in enumerate(models.items()):
             bins = found["bins"]
-            label = f"{SYSTEM_NAMES[name]} ({', '.join(found['tiers'])}; error {found['error']:.3f})"
+            label = f"{system_name(name)} ({', '.join(found['tiers'])}; error {found['error']:.3f})"
             xs, ys = [b["predicted"] for b in bins], [b["met"] for b in bins]
             axis.plot(xs, ys, color=COLORS[index], linestyle=STYLES[index], linewidth=1.4, label=label, marker=MARKERS[index])
             said.append(f"{label}: " + ", ".join(f"{x:.2f} → {y:.2f}" for x, y in zip(xs, ys, strict=True)))
@@ -185,7 +197,7 @@ def reward_model_curve(name: str, rows: Sequence[Row]) -> Plot | None:
                 ("validation_accuracy_veto", "veto"),
             ],
         },
-        f"Training of the {SYSTEM_NAMES[name].lower()}.",
+        f"Training of the {system_name(name, inside=True)}.",
     )
 
 

@@ -14,22 +14,17 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from assets.reports import plots
-from assets.reports.figures import SYSTEM_NAMES, caveats, csv_rows, number
+from assets.reports.figures import SYSTEM_NAMES, caveats, csv_rows
 from assets.reports.headline import headline
 from assets.reports.model_rows import model_counts, model_rows
 from assets.reports.model_tables import ModelWork, model_tables
+from assets.reports.outside_tables import pairwise_set_tables, rival_tables
 from assets.reports.paper import CITATION, paper_tables
-from assets.reports.tables import (
-    agreement_table,
-    count_table,
-    data_tables,
-    held_out_tables,
-    policy_tables,
-    reward_model_tables,
-)
+from assets.reports.reward_model_tables import held_out_tables, reward_model_tables
+from assets.reports.slice_tables import slices
+from assets.reports.tables import agreement_table, count_table, data_tables, policy_tables
+from assets.reports.templates import environment
 
 # Symbol and word for each verdict: the mark reads without its colour.
 VERDICT_MARKS = {"met": ("✓", "met"), "unmet": ("✗", "not met"), "unknown": ("?", "unknown")}
@@ -119,6 +114,9 @@ def render_report(inputs: ReportInputs) -> dict[str, str]:
             forest=plots.forest(reward_model),
             reward_model_tables=reward_model_tables(reward_model),
             calibration=plots.calibration(reward_model),
+            slices=slices(reward_model),
+            rivals=rival_tables(reward_model),
+            pairwise_sets=pairwise_set_tables(reward_model),
             held_out=held_out_tables(reward_model),
             policy_tables=policy_tables(policy),
             curves=[plot for plot in curves if plot is not None],
@@ -127,7 +125,7 @@ def render_report(inputs: ReportInputs) -> dict[str, str]:
             systems=SYSTEM_NAMES,
             quarantine=_quarantine(inputs.counts["quarantine"]),
             citation=CITATION,
-            paper=paper_tables(),
+            paper=paper_tables(reward_model),
             digests=dict(sorted(inputs.digests.items())),
             limits=LIMITS,
         )
@@ -147,7 +145,7 @@ def render_report(inputs: ReportInputs) -> dict[str, str]:
         "models": asdict(inputs.work),
         "agreement": inputs.agreement,
         "digests": dict(inputs.digests),
-        "paper": [asdict(table) for table in paper_tables()],
+        "paper": [asdict(table) for table in paper_tables(reward_model)],
     }
     return {
         "report.html": page,
@@ -166,16 +164,3 @@ def _csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
     writer.writeheader()
     writer.writerows(rows)
     return buffer.getvalue()
-
-
-def environment() -> Environment:
-    """Templates of this folder: everything escaped, an unknown name is an error."""
-    found = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    found.filters["number"] = number
-    return found

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
+from assets.reward_model.benchmark_section import outside
 from assets.steps import Settings, Step
 from training.config import load_config, parse_config
 from training.stages import STAGES
@@ -81,7 +83,7 @@ PANEL = stage_step(
     seconds=80,
     description="A second reward model, of another seed and split, that checks policies trained on the first.",
 )
-REWARD_MODEL_BENCHMARK = stage_step(
+_BENCHMARK = stage_step(
     "reward_model_benchmark",
     "reward_model_benchmark",
     inputs={
@@ -92,5 +94,13 @@ REWARD_MODEL_BENCHMARK = stage_step(
     },
     group="reward_model",
     seconds=35,
-    description="Both reward models against three cheap baselines on the benchmark, with intervals.",
+    description="Both reward models against three cheap baselines and the user's rivals on the benchmark, with intervals.",
 )
+
+
+def _benchmark_config(settings: Settings) -> dict[str, Any]:
+    """The profile's keys, and the rivals and pairwise sets of the user's file with the digests of what they hold now."""
+    return {**_BENCHMARK.config(settings), **outside(settings)}
+
+
+REWARD_MODEL_BENCHMARK = replace(_BENCHMARK, config=_benchmark_config)

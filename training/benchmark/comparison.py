@@ -43,7 +43,7 @@ COMPARED_FIGURES: tuple[FigureKey, ...] = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """system - against on the examples both cover; `p_holm` is corrected over all differences of the table."""
+    """system - against on the examples both cover; `p_holm` is corrected over all differences of its family."""
 
     section: str
     system: str
@@ -218,10 +218,23 @@ def figures(examples: Examples, found: dict[str, Columns], resampler: Resampler)
     return rows
 
 
-def differences(examples: Examples, found: dict[str, Columns], resampler: Resampler) -> list[Difference]:
-    """The comparisons chosen beforehand, with Holm's correction over all of them."""
+def differences(
+    examples: Examples, found: dict[str, Columns], resampler: Resampler, *, rivals: Sequence[str] = ()
+) -> list[Difference]:
+    """The comparisons chosen beforehand, then our reward model against each rival, each system's columns by name in `found`.
+
+    Holm's correction is over the former and over the latter apart: that someone enters a rival must not change what the
+    planned comparisons say, on which the check of the policy's judge rests.
+    """
+    families = (COMPARISONS, tuple((REWARD_MODEL, rival) for rival in rivals))
+    return [row for family in families for row in _family(family, examples, found, resampler)]
+
+
+def _family(
+    family: Sequence[tuple[str, str]], examples: Examples, found: dict[str, Columns], resampler: Resampler
+) -> list[Difference]:
     rows: list[Difference] = []
-    for system, against in COMPARISONS:
+    for system, against in family:
         first = estimates(examples, found[system].where(found[against]), resampler)
         second = estimates(examples, found[against].where(found[system]), resampler)
         for key in COMPARED_FIGURES:

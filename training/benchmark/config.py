@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from training.benchmark.outside import PairwiseSet, Rival, check_names
 from training.config import StrictConfig
 from training.rubric_score import RewardWeights, RubricError
 
@@ -22,6 +23,9 @@ class RewardModelBenchmarkConfig(StrictConfig):
         batch_size: instructions whose responses are scored at once.
         bootstrap_samples: resamples of the clusters.
         seed: of the bootstrap.
+        max_pairs: pairs of each pairwise set to measure, drawn by a hash of their content; all if null.
+        rivals: other reward models, measured beside ours; a user's file names them (its section `benchmark`).
+        pairwise_sets: files of preferences, measured apart from the snapshot; likewise.
     """
 
     max_responses: int | None = Field(default=None, ge=1)
@@ -29,6 +33,14 @@ class RewardModelBenchmarkConfig(StrictConfig):
     batch_size: int = Field(default=4, ge=1)
     bootstrap_samples: int = Field(default=2000, ge=100)
     seed: int = Field(default=0, ge=0)
+    max_pairs: int | None = Field(default=None, ge=1)
+    rivals: tuple[Rival, ...] = ()
+    pairwise_sets: tuple[PairwiseSet, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> RewardModelBenchmarkConfig:
+        check_names(self.rivals, self.pairwise_sets)
+        return self
 
 
 class PolicyBenchmarkConfig(StrictConfig):

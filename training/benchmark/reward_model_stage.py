@@ -1,4 +1,4 @@
-"""Stage `reward_model_benchmark`: both reward models and three baselines on the labelled benchmark snapshot.
+"""Stage `reward_model_benchmark`: both reward models, three baselines and any rivals on the labelled benchmark snapshot.
 
 What belongs here: reading, scoring, writing. It writes
 
@@ -7,9 +7,13 @@ What belongs here: reading, scoring, writing. It writes
   {kind: verdicts}, "systems": [names], "figures": [row, …], "differences": [row, …], "reliability": {system: {"tiers",
   "error", "bins"}}, "majority_met": {tier: share}, "lexical_thresholds": {tier: threshold, null for "never met"; absent
   without both classes}, "pointwise_identified": {system: bool}, "not_identified": {system: [tiers without verdicts]},
-  "uninformative": {system: [tiers in which it says the same to every answer]}, "bootstrap": {samples, seed, level}}. Rows
-  are described in `figures.py` and `comparison.py`.
+  "uninformative": {system: [tiers in which it says the same to every answer]}, "bootstrap": {samples, seed, level},
+  "slices": [row, …], "slice_minimum": {examples, clusters}, "rivals": {system: {hub, revision, sha256: of its folder, family,
+  parameters, format, max_length, outcomes: {scored, too_long, empty, not_finite}}}, "pairwise_sets": [set, …],
+  "pairwise_differences": [row, …]}. Rows are described in `figures.py`, `comparison.py`, `slices.py` and
+  `pairwise_scores.py`; rivals come last among the systems.
 - predictions.parquet: one row per (response, criterion, system), sorted by these three.
+- pairwise_predictions.parquet: one row per (set, line, system, criterion), and one per line that is left out, with the reason.
 
 Departures from the paper: the baselines, the intervals, and that nothing rests on an `assumed` verdict. A reward model
 trained with the pairwise loss alone is `pointwise_identified: false`: its pointwise figures, and the overall ones that follow
@@ -22,7 +26,6 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -36,7 +39,22 @@ from training.benchmark.config import RewardModelBenchmarkConfig
 from training.benchmark.examples import NOT_MEASURED, Examples, choose_instructions, read_examples
 from training.benchmark.figures import Resampler
 from training.benchmark.metrics import calibration_error, reliability
+from training.benchmark.pairwise_scores import (
+    ALL,
+    SetScores,
+    corrected,
+    longer_scores,
+    pair_rows,
+    reward_model_scores,
+    rival_scores,
+    set_metrics,
+)
+from training.benchmark.pairwise_set import read_set
+from training.benchmark.predictions import PAIRS_SCHEMA, PREDICTIONS_SCHEMA, prediction_rows
+from training.benchmark.rivals import RivalScorer, rival_system
+from training.benchmark.slices import MIN_CLUSTERS, MIN_EXAMPLES, slice_figures
 from training.benchmark.systems import (
+    LONGER,
     PANEL,
     REWARD_MODEL,
     System,
@@ -50,27 +68,13 @@ from training.benchmark.systems import (
 )
 from training.contracts import check_snapshot
 from training.errors import StageRefusal
-from training.records import TIERS
+from training.records import TIERS, Instruction
 from training.reward_model.scoring import RewardScorer, read_calibration
 from training.seen import clusters_of, read_seen, refuse_seen
 from training.snapshot import Snapshot, read_snapshot
 from training.storage import read_manifest
 
 STAGE = "reward_model_benchmark"
-PREDICTIONS_SCHEMA = pa.schema(
-    [
-        ("response_id", pa.string()),
-        ("criterion_id", pa.string()),
-        ("system", pa.string()),
-        ("instruction_id", pa.string()),
-        ("tier", pa.string()),
-        ("label", pa.string()),
-        ("judge_kind", pa.string()),
-        ("pair_score", pa.float64()),
-        ("p_met", pa.float64()),
-        ("verdict", pa.string()),
-    ]
-)
 
 
 def run(*, config: RewardModelBenchmarkConfig, inputs: dict[str, Path], output: Path) -> dict[str, Any]:
@@ -80,7 +84,8 @@ def run(*, config: RewardModelBenchmarkConfig, inputs: dict[str, Path], output: 
 
     Raises:
         StageRefusal: a snapshot that may not be used, a model that has seen a cluster it would be measured on, a reward model
-            that learned from other clusters than those of `training_snapshot`, or no labelled example.
+            that learned from other clusters than those of `training_snapshot`, no labelled example, or a rival or pairwise set
+            that cannot be used.
     """
     check_snapshot(inputs["snapshot"], role="benchmark")
     check_snapshot(inputs["training_snapshot"], role="reward_model")
@@ -92,25 +97,27 @@ def run(*, config: RewardModelBenchmarkConfig, inputs: dict[str, Path], output: 
     if not examples.point:
         raise StageRefusal(f"{STAGE}: the snapshot has no verdict that may be measured on")
 
+    texts = [i.text for i in training.instructions.values()]
+    sets = [
+        SetScores(spec=spec, rows=read_set(spec, training=texts, max_pairs=config.max_pairs), scores={})
+        for spec in config.pairwise_sets
+    ]
     identified = {name: pointwise_identified(inputs[name]) for name in (REWARD_MODEL, PANEL)}
     shares, thresholds = majority_shares(training), lexical_thresholds(training)
+    # Rivals first: one that cannot be loaded should not cost the time that the others take.
+    rivals, asked = _ask_rivals(config, snapshot, instructions, sets)
     systems = [
         *(
-            reward_model_system(
-                name,
-                RewardScorer.load(inputs[name], device=config.device),
-                snapshot,
-                instructions,
-                batch_size=config.batch_size,
-                identified=identified[name],
-                calibration=read_calibration(inputs[name]),
-            )
+            _ask_own(name, config, inputs[name], snapshot, instructions, sets, identified=identified[name])
             for name in identified
         ),
         longer_system(snapshot, instructions),
         majority_system(snapshot, instructions, shares),
         lexical_system(snapshot, instructions, thresholds),
+        *rivals,
     ]
+    for one in sets:
+        one.scores[LONGER, ALL] = longer_scores(one.rows.pairs)
     clusters = [i.cluster_id for i in instructions]
     resampler = Resampler(clusters, samples=config.bootstrap_samples, seed=config.seed)
     found = {system.name: columns(examples, system) for system in systems}
@@ -134,7 +141,7 @@ def run(*, config: RewardModelBenchmarkConfig, inputs: dict[str, Path], output: 
         "judge_kinds": dict(sorted(Counter(e.judge_kind for e in examples.point).items())),
         "systems": [system.name for system in systems],
         "figures": [row.row() for row in table],
-        "differences": [row.row() for row in differences(examples, found, resampler)],
+        "differences": [row.row() for row in differences(examples, found, resampler, rivals=list(asked))],
         "reliability": {system.name: _reliability(system, examples) for system in systems[:2]},
         "majority_met": dict(shares),
         "lexical_thresholds": {tier: t if math.isfinite(t) else None for tier, t in thresholds.items()},
@@ -142,10 +149,18 @@ def run(*, config: RewardModelBenchmarkConfig, inputs: dict[str, Path], output: 
         "not_identified": {system.name: list(system.not_identified) for system in systems},
         "uninformative": {system.name: list(system.uninformative) for system in systems},
         "bootstrap": {"samples": config.bootstrap_samples, "seed": config.seed, "level": LEVEL},
+        "slices": [row.row() for row in slice_figures(examples, found, resampler, snapshot)],
+        "slice_minimum": {"examples": MIN_EXAMPLES, "clusters": MIN_CLUSTERS},
+        "rivals": asked,
+        **_of_sets(sets, config),
     }
     (output / "metrics.json").write_text(json.dumps(metrics, indent=1, allow_nan=False), encoding="utf-8")
     pq.write_table(
         pa.Table.from_pylist(prediction_rows(snapshot, systems), schema=PREDICTIONS_SCHEMA), output / "predictions.parquet"
+    )
+    pq.write_table(
+        pa.Table.from_pylist([row for one in sets for row in pair_rows(one)], schema=PAIRS_SCHEMA),
+        output / "pairwise_predictions.parquet",
     )
     scalars = {
         f"{row.system}_{row.section}_{row.tier}_{row.metric}": row.value
@@ -155,7 +170,56 @@ def run(*, config: RewardModelBenchmarkConfig, inputs: dict[str, Path], output: 
         and (row.section, row.tier) in (("pointwise", "macro"), ("pairwise", "macro"), ("overall", "all"), ("safety", "veto"))
         and row.value is not None
     }
-    return {**metrics["counts"], **scalars}  # type: ignore[dict-item]
+    return {**metrics["counts"], **scalars}
+
+
+def _ask_own(
+    name: str,
+    config: RewardModelBenchmarkConfig,
+    folder: Path,
+    snapshot: Snapshot,
+    instructions: list[Instruction],
+    sets: list[SetScores],
+    *,
+    identified: bool,
+) -> System:
+    """One of our models on the snapshot; the reward model itself on the pairwise sets too, into their scores."""
+    scorer = RewardScorer.load(folder, device=config.device)
+    if name == REWARD_MODEL:
+        for one in sets:
+            scores = reward_model_scores(scorer, one.rows.pairs, one.spec.as_criteria(), batch_size=config.batch_size)
+            one.scores.update({(name, criterion): of_criterion for criterion, of_criterion in scores.items()})
+    return reward_model_system(
+        name,
+        scorer,
+        snapshot,
+        instructions,
+        batch_size=config.batch_size,
+        identified=identified,
+        calibration=read_calibration(folder),
+    )
+
+
+def _ask_rivals(
+    config: RewardModelBenchmarkConfig, snapshot: Snapshot, instructions: list[Instruction], sets: list[SetScores]
+) -> tuple[list[System], dict[str, Any]]:
+    """Every rival on the snapshot and on the pairwise sets, one in memory at a time; and how each was asked."""
+    systems, asked = [], {}
+    for rival in config.rivals:
+        scorer = RivalScorer.load(rival, device=config.device)
+        systems.append(rival_system(scorer, snapshot, instructions, batch_size=config.batch_size))
+        for one in sets:
+            one.scores[rival.name, ALL] = rival_scores(scorer, one.rows.pairs, batch_size=config.batch_size)
+        # Not where it lies: the same rival elsewhere is the same.
+        asked[rival.name] = {**rival.model_dump(include={"hub", "revision", "sha256"}), **scorer.facts()}
+        del scorer
+    return systems, asked
+
+
+def _of_sets(sets: list[SetScores], config: RewardModelBenchmarkConfig) -> dict[str, Any]:
+    measured = [set_metrics(one, samples=config.bootstrap_samples, seed=config.seed) for one in sets]
+    compared = corrected([row for _, rows in measured for row in rows])
+    return {"pairwise_sets": [entry for entry, _ in measured], "pairwise_differences": [row.row() for row in compared]}
 
 
 def _refuse_what_was_seen(inputs: dict[str, Path], snapshot: Snapshot, training: Snapshot) -> None:
@@ -177,28 +241,3 @@ def _reliability(system: System, examples: Examples) -> dict[str, Any]:
     known = [(p, met) for p, met in pairs if p is not None]
     bins = reliability([p for p, _ in known], [met for _, met in known])
     return {"tiers": tiers, "error": calibration_error(bins), "bins": [asdict(b) for b in bins]}
-
-
-def prediction_rows(snapshot: Snapshot, systems: Sequence[System]) -> list[dict[str, Any]]:
-    """Every prediction with its label, assumed labels too (named by `judge_kind`), by response, criterion and system."""
-    labels = {(v.response_id, v.criterion_id): v for v in snapshot.verdicts}
-    criteria = snapshot.criteria
-    rows = []
-    for system in systems:
-        for (response_id, criterion_id), prediction in system.predictions.items():
-            label = labels.get((response_id, criterion_id))
-            rows.append(
-                {
-                    "response_id": response_id,
-                    "criterion_id": criterion_id,
-                    "system": system.name,
-                    "instruction_id": snapshot.responses[response_id].instruction_id,
-                    "tier": criteria[criterion_id].tier,
-                    "label": label.verdict if label else None,
-                    "judge_kind": label.judge_kind if label else None,
-                    "pair_score": prediction.pair_score,
-                    "p_met": prediction.p_met,
-                    "verdict": prediction.verdict,
-                }
-            )
-    return sorted(rows, key=lambda row: (row["response_id"], row["criterion_id"], row["system"]))

@@ -18,10 +18,14 @@ from training.benchmark.comparison import columns, differences, figures
 from training.benchmark.examples import Examples, OverallExample, PairExample, PointExample
 from training.benchmark.figures import Resampler
 from training.benchmark.metrics import calibration_error, reliability
+from training.benchmark.outside import PairwiseSet
+from training.benchmark.pairwise_scores import SetScores, corrected, set_metrics
+from training.benchmark.pairwise_set import LeftOut, Pair, ReadSet
 from training.benchmark.panel_check import refusal_reason
 from training.benchmark.policy_stage import policy_figures
+from training.benchmark.slices import MIN_CLUSTERS, MIN_EXAMPLES, slice_figures
 from training.benchmark.systems import SYSTEMS, Prediction, System
-from training.records import Instruction
+from training.records import Instruction, Response
 from training.snapshot import Snapshot
 
 TIERS = ("main", "main", "main", "bonus", "veto")
@@ -60,26 +64,66 @@ def _examples(n: int, rng: np.random.Generator) -> Examples:
     return Examples(point=tuple(point), pair=tuple(pair), overall=tuple(overall))
 
 
-def reward_model_metrics(*, skill: dict[str, float] = SKILL, n: int = 60) -> dict[str, Any]:
-    """A metrics.json of the stage reward_model_benchmark, the test's own to change."""
-    return copy.deepcopy(_reward_model_metrics(tuple(sorted(skill.items())), n))
+def _snapshot(n: int) -> Snapshot:
+    """What slices are cut by: two thirds of the instructions are of one category, the last two of a specialty of their own."""
+    instructions = {
+        f"i{i}": Instruction(
+            instruction_id=f"i{i}",
+            text="?",
+            source="corpus",
+            category="treatment" if i % 3 else "medication_safety",
+            specialty="rare" if i >= n - 2 else "cardiology",
+            cluster_id=f"c{i // 2:03d}",
+            split="benchmark",
+        )
+        for i in range(n)
+    }
+    responses = {
+        f"{i}{end}": Response(response_id=f"{i}{end}", instruction_id=f"i{i}", model="m", text="x" * length)
+        for i in range(n)
+        for end, length in (("a", 100), ("b", (60, 100, 140)[i % 3]))
+    }
+    return Snapshot(instructions=instructions, rubrics={}, responses=responses, verdicts=(), pairs=(), criterion_preferences=())
+
+
+def reward_model_metrics(*, skill: dict[str, float] = SKILL, n: int = 60, rivals: tuple[str, ...] = ()) -> dict[str, Any]:
+    """A metrics.json of the stage reward_model_benchmark, the test's own to change; with rivals, a pairwise set too."""
+    return copy.deepcopy(_reward_model_metrics(tuple(sorted(skill.items())), n, rivals))
+
+
+def _pairwise_set(rivals: tuple[str, ...]) -> dict[str, Any]:
+    """A set of 30 pairs, four of them in a subset that is too small, and three rows that are left out."""
+    rng = np.random.default_rng(2)
+    pairs = tuple(
+        Pair(line=i + 1, prompt=f"q{i}", chosen="a", rejected="b", subset="small" if i < 4 else "doses") for i in range(30)
+    )
+    gone = (("not_json", 31), ("bad_chosen", 32), ("seen_in_training", 33))
+    rows = ReadSet(pairs=pairs, left_out=tuple(LeftOut(line=line, reason=why) for why, line in gone), sha256="ef" * 32)
+    keys = [("reward_model", "all"), ("reward_model", "1"), ("reward_model", "2"), ("longer_is_better", "all")]
+    scores = {key: [(float(rng.random() < 0.8), 0.5) for _ in pairs] for key in [*keys, *((rival, "all") for rival in rivals)]}
+    found = SetScores(spec=PairwiseSet(name="rewardbench", path="r.jsonl"), rows=rows, scores=scores)
+    entry, compared = set_metrics(found, samples=SAMPLES, seed=0)
+    return {"pairwise_sets": [entry], "pairwise_differences": [row.row() for row in corrected(compared)]}
 
 
 @functools.cache
-def _reward_model_metrics(skills: tuple[tuple[str, float], ...], n: int) -> dict[str, Any]:
-    skill = dict(skills)
+def _reward_model_metrics(skills: tuple[tuple[str, float], ...], n: int, rivals: tuple[str, ...]) -> dict[str, Any]:
+    skill = {**dict.fromkeys(rivals, 1.0), **dict(skills)}
     rng = np.random.default_rng(0)
     examples = _examples(n, rng)
     resampler = Resampler([e.cluster_id for e in examples.point], samples=SAMPLES, seed=0)
     systems = {}
-    for name in SYSTEMS:
+    for name in (*SYSTEMS, *rivals):
         predictions = {}
         for e in examples.point:
             score = skill[name] * (1 if e.met else -1) + float(rng.normal()) * (name != "majority")
             p = 1 / (1 + float(np.exp(-1.4 * score)))
-            verdict: Any = "unknown" if name == "longer_is_better" else ("met" if score >= 0 else "unmet")
+            verdict: Any = "unknown" if name in ("longer_is_better", *rivals) else ("met" if score >= 0 else "unmet")
             predictions[e.response_id, e.criterion_id] = Prediction(
-                pair_score=score, point_score=p, p_met=p if "reward_model" in name else None, verdict=verdict
+                pair_score=score,
+                point_score=None if name in rivals else p,
+                p_met=p if "reward_model" in name else None,
+                verdict=verdict,
             )
         right = {e.chosen_id: float(rng.random() < 0.5 + 0.25 * skill[name]) for e in examples.overall}
         credit = (lambda chosen, rejected: 0.5) if name == "majority" else (lambda chosen, rejected, r=right: r[chosen])
@@ -95,9 +139,9 @@ def _reward_model_metrics(skills: tuple[tuple[str, float], ...], n: int) -> dict
         "counts": {"instructions": n, "available_instructions": n, "clusters": resampler.n_clusters}
         | {"verdicts": len(examples.point), "criterion_pairs": len(examples.pair), "overall_pairs": n, "excluded_assumed": 12},
         "judge_kinds": {"construction": 450, "human": 150},
-        "systems": list(SYSTEMS),
+        "systems": [*SYSTEMS, *rivals],
         "figures": [row.row() for row in figures(examples, found, resampler)],
-        "differences": [row.row() for row in differences(examples, found, resampler)],
+        "differences": [row.row() for row in differences(examples, found, resampler, rivals=rivals)],
         "reliability": {
             name: {
                 "tiers": ["main", "bonus", "veto"],
@@ -107,9 +151,18 @@ def _reward_model_metrics(skills: tuple[tuple[str, float], ...], n: int) -> dict
             for name, b in bins.items()
         },
         "pointwise_identified": {name: True for name in SYSTEMS[:2]},
-        "not_identified": {name: [] for name in SYSTEMS},
-        "uninformative": {name: [] for name in SYSTEMS},
+        "not_identified": {name: [] for name in (*SYSTEMS, *rivals)},
+        "uninformative": {name: [] for name in (*SYSTEMS, *rivals)},
         "bootstrap": {"samples": SAMPLES, "seed": 0, "level": 0.95},
+        "slices": [row.row() for row in slice_figures(examples, found, resampler, _snapshot(n))],
+        "slice_minimum": {"examples": MIN_EXAMPLES, "clusters": MIN_CLUSTERS},
+        "rivals": {
+            name: {"hub": None, "revision": None, "sha256": "ab" * 32, "family": "qwen3", "parameters": 8_000_000_000}
+            | {"format": "chat_template", "max_length": 4096}
+            | {"outcomes": {"scored": 118, "too_long": 2, "empty": 0, "not_finite": 0}}
+            for name in rivals
+        },
+        **(_pairwise_set(rivals) if rivals else {"pairwise_sets": [], "pairwise_differences": []}),
     }
 
 

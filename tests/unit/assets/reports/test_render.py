@@ -78,7 +78,7 @@ def test_css_loads_nothing(files: dict[str, str]) -> None:
 def test_it_can_be_read_without_sight(page: Page) -> None:
     assert ("html", {"lang": "en"}) in page.starts
     svgs = [a for tag, a in page.starts if tag == "svg"]
-    assert len(svgs) == 5
+    assert len(svgs) == 6
     assert all(a["role"] == "img" and a["aria-labelledby"] in page.ids for a in svgs)
     heads = [a for tag, a in page.starts if tag == "th"]
     assert heads and all(a.get("scope") in ("col", "row") for a in heads)

@@ -1,11 +1,11 @@
 """The stage reward_model_benchmark on a snapshot whose figures can be worked out by hand."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from reward_model_runs import run, value
 from snapshots import KeywordScorer, calibrated, merged, model_folder, tables, write
 
 from training.benchmark import reward_model_stage
@@ -14,53 +14,11 @@ from training.errors import StageRefusal
 from training.records import TIERS
 from training.seen import SEEN
 
-CONFIG = RewardModelBenchmarkConfig(bootstrap_samples=200, batch_size=2)
-
-
-@pytest.fixture
-def scorers() -> dict[str, KeywordScorer]:
-    return {"reward_model": KeywordScorer(), "panel_reward_model": KeywordScorer(wrong=True)}
-
-
-@pytest.fixture
-def inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scorers: dict[str, KeywordScorer]) -> dict[str, Path]:
-    class Loader:
-        @staticmethod
-        def load(folder: Path, *, device: str) -> KeywordScorer:
-            return scorers[folder.name]
-
-    monkeypatch.setattr(reward_model_stage, "RewardScorer", Loader)
-    monkeypatch.setattr(reward_model_stage, "check_snapshot", lambda folder, *, role: None)
-    learned = write(tmp_path / "training", merged(tables(3, split="rm_train"), tables(3, split="validation")))
-    panel = write(tmp_path / "panel", merged(tables(3, split="panel_train"), tables(3, split="validation")))
-    return {
-        "snapshot": write(tmp_path / "snapshot", merged(tables(4), tables(3, source="kqa", judge_kind="human"))),
-        "training_snapshot": learned,
-        "reward_model": model_folder(tmp_path / "reward_model", snapshot=learned),
-        "panel_reward_model": model_folder(tmp_path / "panel_reward_model", snapshot=panel),
-    }
-
 
 def retrained(inputs: dict[str, Path], folder: Path, rows: dict[str, list[Any]], **changes: Any) -> None:
     """Another training snapshot, and a reward model that learned from it."""
     inputs["training_snapshot"] = write(folder, rows)
     model_folder(inputs["reward_model"], snapshot=folder, **changes)
-
-
-def run(inputs: dict[str, Path], output: Path, config: RewardModelBenchmarkConfig = CONFIG) -> dict[str, Any]:
-    output.mkdir()
-    reward_model_stage.run(config=config, inputs=inputs, output=output)
-    metrics: dict[str, Any] = json.loads((output / "metrics.json").read_text())
-    return metrics
-
-
-def value(metrics: dict[str, Any], system: str, section: str, tier: str, metric: str, source: str = "all") -> Any:
-    (row,) = (
-        r
-        for r in metrics["figures"]
-        if (r["system"], r["section"], r["tier"], r["metric"], r["source"]) == (system, section, tier, metric, source)
-    )
-    return row["value"]
 
 
 def test_a_perfect_and_an_inverted_model(inputs: dict[str, Path], tmp_path: Path) -> None:

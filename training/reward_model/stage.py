@@ -19,11 +19,12 @@ from training.manifests import MANIFEST, canonical_json, sha256_text
 from training.reward_model.calibration import calibrate
 from training.reward_model.config import RewardModelConfig
 from training.reward_model.data import InstructionExamples, LabelledTree, build_trees, examples_of_split
+from training.reward_model.group import launch
 from training.reward_model.memory import advised, forward_advice
 from training.reward_model.model import load_classifier, merge_adapters, prepare_training
 from training.reward_model.model_card import model_card
 from training.reward_model.prompt import PromptEncoder
-from training.reward_model.ranks import Ranks
+from training.reward_model.ranks import Ranks, join
 from training.reward_model.scoring import CALIBRATION, SCORING
 from training.reward_model.state import TRAINED, Saved, TrainingRun
 from training.reward_model.train import make_deterministic, train
@@ -54,7 +55,16 @@ def run(
     trained = saved.load(TRAINED)
     if trained is None:
         # Alone or in a group, what training leaves is in that file: a group's model is in other processes.
-        train_and_save(config=config, inputs=inputs, working=working, curves=curves, ranks=Ranks())
+        if config.processes == 1:
+            train_and_save(config, inputs, working, curves)
+        else:
+            launch(
+                config.processes,
+                train_and_save,
+                *(config, inputs, working, curves),
+                device=config.device,
+                threads=config.threads,
+            )
         # The model of that training has to be gone before it is loaded once more, and modules hold each other in cycles.
         gc.collect()
         trained = saved.load(TRAINED)
@@ -72,14 +82,13 @@ def run(
     )
 
 
-def train_and_save(
-    *, config: RewardModelConfig, inputs: dict[str, Path], working: Path, curves: Path | None, ranks: Ranks
-) -> None:
+def train_and_save(config: RewardModelConfig, inputs: dict[str, Path], working: Path, curves: Path | None) -> None:
     """Trains, in every process of a group alike; the main one leaves the result as `TRAINED` in the working folder.
 
     Raises:
         StageRefusal: as `run`.
     """
+    ranks = join(config.device, shard=config.shard)
     make_deterministic(config.seed, config.threads)
     material = read_material(config, inputs)
     saved = Saved(working, key=_key(config, inputs))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -70,8 +71,13 @@ class Saved:
     def __init__(self, folder: Path, *, key: str) -> None:
         self._folder, self._key = folder, key
 
-    def save(self, name: str, content: dict[str, Any]) -> None:
+    def save(self, name: str, content: dict[str, Any], *, before_it_counts: Callable[[], object] | None = None) -> None:
         """Writes tensors, numbers, texts and containers of them, in place of what stood under this name.
+
+        Args:
+            name: the file.
+            content: what it is to hold.
+            before_it_counts: called when all is on the disk and what stood there before still counts.
 
         Raises:
             StageRefusal: the disk does not take it.
@@ -82,6 +88,8 @@ class Saved:
                 torch.save({"key": self._key, "content": content}, handle)
                 handle.flush()
                 os.fsync(handle.fileno())
+            if before_it_counts is not None:
+                before_it_counts()
             os.replace(fresh, path)
             # The new name, too, has to outlive a power cut.
             folder = os.open(self._folder, os.O_RDONLY)

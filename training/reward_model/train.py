@@ -31,7 +31,7 @@ from training.reward_model.optimizer import MasterAdamW
 from training.reward_model.prompt import PromptEncoder
 from training.reward_model.ranks import Ranks
 from training.reward_model.state import STATE, Saved, TrainingRun
-from training.reward_model.validation import ValidationFigures, forward_trees, measure
+from training.reward_model.validation import ValidationFigures, measure
 
 
 def cosine_rate(step: int, *, total: int, warmup: int) -> float:
@@ -82,7 +82,7 @@ def train(
     if config.gradient_checkpointing:
         model.gradient_checkpointing_enable({"use_reentrant": False})
     optimizer = _optimizer(model, config)
-    run = _resumed(model, optimizer, saved, ranks) or TrainingRun()
+    run = _resumed(optimizer, saved, ranks) or TrainingRun()
     trees, too_long = _epoch(train_set, encoder, config, run.epoch)
     if not run.total:
         _plan(run, trees, config)
@@ -103,7 +103,7 @@ def train(
             if ranks.is_main:
                 progress.update(run.steps, share=run.tokens_seen / run.planned_tokens, loss=row["train_loss"] or 0.0)
             if saved is not None and run.steps % config.save_every == 0 and run.steps < run.total:
-                _save(model, optimizer, run, saved, ranks)
+                _save(optimizer, run, saved, ranks)
     return run
 
 
@@ -191,13 +191,11 @@ def _validation(
     write: Write,
 ) -> dict[str, float | int | None]:
     """Looks whether the present weights are the best so far, and keeps them if so; returns columns of the curve."""
-    figures = validate(model, trees, config=config)
-    # All processes have to draw the same conclusion, whatever the last bit of their own figure: the main one's counts.
-    loss = ranks.total(figures.loss if ranks.is_main else 0.0)
-    if not math.isfinite(loss):
-        raise StageRefusal(f"the validation loss is {loss} after step {run.steps}")
-    if run.best_loss is None or loss < run.best_loss:
-        run.best, run.best_loss, run.best_step, run.without_gain = ranks.weights(model), loss, run.steps, 0
+    figures = validate(model, trees, config=config, ranks=ranks)
+    if not math.isfinite(figures.loss):
+        raise StageRefusal(f"the validation loss is {figures.loss} after step {run.steps}")
+    if run.best_loss is None or figures.loss < run.best_loss:
+        run.best, run.best_loss, run.best_step, run.without_gain = ranks.weights(model), figures.loss, run.steps, 0
     else:
         run.without_gain += 1
         run.stopped_early = run.without_gain >= config.patience and run.steps < run.total
@@ -205,32 +203,39 @@ def _validation(
     return figures.as_row()
 
 
-def validate(model: Any, trees: Sequence[LabelledTree], *, config: RewardModelConfig) -> ValidationFigures:
-    """Validation figures of the present weights.
+def validate(model: Any, trees: Sequence[LabelledTree], *, config: RewardModelConfig, ranks: Ranks) -> ValidationFigures:
+    """Validation figures of the present weights, in every process the same.
 
     Raises:
         StageRefusal: the memory does not suffice.
     """
     with advised(forward_advice(trees, config, where="in validation", backward=False)):
-        logits = forward_trees(
-            model, [tree.packed for tree in trees], pad_id=model.config.pad_token_id, tokens_per_batch=config.tokens_per_batch
-        )
+        logits = ranks.logits(model, [tree.packed for tree in trees], tokens_per_batch=config.tokens_per_batch)
     return measure(logits, trees, pointwise_weight=config.pointwise_weight)
 
 
-def _save(model: Any, optimizer: MasterAdamW, run: TrainingRun, saved: Saved, ranks: Ranks) -> None:
-    # Every process has to take part in gathering what each holds a part of.
-    content = {"run": run.content(), "weights": ranks.weights(model), "optimizer": optimizer.state_dict()}
-    if ranks.is_main:
-        saved.save(STATE, content)
+def _state_name(ranks: Ranks) -> str:
+    return f"state-{ranks.rank}-of-{ranks.world}.pt" if ranks.sharded else STATE
 
 
-def _resumed(model: Any, optimizer: MasterAdamW, saved: Saved | None, ranks: Ranks) -> TrainingRun | None:
-    """Puts model and optimizer where an earlier process left them; None if there is nothing to go on from."""
-    content = saved.load(STATE, warn=ranks.is_main) if saved is not None else None
+def _save(optimizer: MasterAdamW, run: TrainingRun, saved: Saved, ranks: Ranks) -> None:
+    if not (ranks.is_main or ranks.sharded):
+        return
+    # Of parts only those of one step are of use: none takes its name before all are on the disk.
+    together = (lambda: ranks.agree(run.steps)) if ranks.sharded else None
+    saved.save(_state_name(ranks), {"run": run.content(), "optimizer": optimizer.state_dict()}, before_it_counts=together)
+
+
+def _resumed(optimizer: MasterAdamW, saved: Saved | None, ranks: Ranks) -> TrainingRun | None:
+    """Puts weights and optimizer where an earlier process left them; None if there is nothing to go on from."""
+    content = saved.load(_state_name(ranks), warn=ranks.is_main or ranks.sharded) if saved is not None else None
+    steps = content["run"]["steps"] if content is not None else 0
+    if not ranks.agree(steps):
+        if ranks.is_main:
+            print("    the parts of the saved state are of different steps; starting anew", file=sys.stderr, flush=True)
+        return None
     if content is None:
         return None
-    ranks.restore(model, content["weights"])
     optimizer.load_state_dict(content["optimizer"])
     run = TrainingRun(**content["run"])
     if ranks.is_main:

@@ -11,7 +11,6 @@ from rm_tiny import CharTokenizer, planted_snapshot, settings, tiny_classifier
 
 from training.errors import StageRefusal
 from training.reward_model import gradients
-from training.reward_model import train as train_module
 from training.reward_model.data import build_trees, examples_of_split
 from training.reward_model.gradients import batch_gradients
 from training.reward_model.loss import criteria_loss
@@ -19,6 +18,7 @@ from training.reward_model.memory import advised, forward_advice, update_advice
 from training.reward_model.model import prepare_training, tree_logits
 from training.reward_model.prompt import PromptEncoder
 from training.reward_model.ranks import Ranks
+from training.reward_model.train import validate
 from training.reward_model.tree import collate_trees
 
 EXAMPLES = examples_of_split(planted_snapshot(16), "rm_train", assumed=True)
@@ -138,9 +138,9 @@ def test_another_error_passes_as_it_is():
 
 
 def test_validation_that_does_not_fit_says_so(monkeypatch):
-    monkeypatch.setattr(train_module, "forward_trees", lambda *_, **__: torch.empty(1 << 60))
+    monkeypatch.setattr(Ranks, "logits", lambda *_, **__: torch.empty(1 << 60))
     with pytest.raises(StageRefusal, match=r"^out of memory in validation \(.*\); lower tokens_per_batch from 4096$"):
-        train_module.validate(tiny_classifier("qwen3", layers=2), TREES, config=settings())
+        validate(tiny_classifier("qwen3", layers=2), TREES, config=settings(), ranks=Ranks())
 
 
 def test_a_tree_longer_than_the_budget_is_not_helped_by_a_smaller_budget():

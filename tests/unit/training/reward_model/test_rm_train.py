@@ -47,7 +47,7 @@ def test_a_planted_rule_is_learnt():
     model, _, validation = run_training(
         n=64, epochs=6, trees_per_step=4, learning_rate=5e-3, head_learning_rate=5e-3, validation_every=18
     )
-    assert validate(model, validation, config=settings()).accuracy > 0.8
+    assert validate(model, validation, config=settings(), ranks=Ranks()).accuracy > 0.8
 
 
 def test_equal_seeds_give_equal_weights():
@@ -107,7 +107,7 @@ def test_the_best_weights_are_kept_not_the_last():
     )
     losses = [row["validation_loss"] for row in result.curve]
     assert losses[result.best_step - 1] == min(losses) < losses[-1]
-    assert validate(model, validation, config=settings()).loss == pytest.approx(min(losses), abs=1e-5)
+    assert validate(model, validation, config=settings(), ranks=Ranks()).loss == pytest.approx(min(losses), abs=1e-5)
 
 
 def test_early_stopping():

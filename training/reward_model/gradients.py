@@ -25,11 +25,14 @@ from training.reward_model.tree import collate_trees
 
 @dataclass(frozen=True, kw_only=True)
 class StepLoss:
-    """The loss of a step and its two parts: loss = pairwise + pointwise_weight * pointwise, but for rounding."""
+    """The loss of a step and its two parts: loss = pairwise + pointwise_weight * pointwise, but for rounding.
+
+    `pointwise` is None if no leaf has a verdict.
+    """
 
     loss: float
     pairwise: float
-    pointwise: float
+    pointwise: float | None
 
 
 def batch_gradients(model: Any, trees: Sequence[LabelledTree], *, config: RewardModelConfig, ranks: Ranks) -> StepLoss:
@@ -51,6 +54,8 @@ def batch_gradients(model: Any, trees: Sequence[LabelledTree], *, config: Reward
     counted = [tree for tree in trees if tree.pairs] if config.pure_pairwise else list(trees)
     parts: list[tuple[float, float, float]] = []
     for group in ranks.micro_batches([len(tree.packed) for tree in counted], config.tokens_per_batch):
+        if not group:
+            continue
         members = [counted[i] for i in group]
         with advised(forward_advice(members, config, where="on a micro-batch", backward=True)):
             logits = tree_logits(model, collate_trees([tree.packed for tree in members]))
@@ -59,11 +64,12 @@ def batch_gradients(model: Any, trees: Sequence[LabelledTree], *, config: Reward
             if not math.isfinite(value):
                 raise StageRefusal(f"the loss is {value} on the micro-batch [{_names(members)}] of the step [{_names(trees)}]")
             ranks.backward(loss)
-        parts.append((value, *_terms(logits.detach(), members, pointwise=not config.pure_pairwise, **counts)))
+        parts.append((value, *_terms(logits.detach(), members, **counts)))
     ranks.finish_gradients(model)
     model.eval()
     loss_sum, pairwise, pointwise = (ranks.total(sum(part[i] for part in parts)) for i in range(3))
-    return StepLoss(loss=loss_sum, pairwise=pairwise, pointwise=pointwise)
+    judged = any(leaf.met is not None for tree in trees for leaf in tree.leaves)
+    return StepLoss(loss=loss_sum, pairwise=pairwise, pointwise=pointwise if judged else None)
 
 
 def micro_batch_loss(
@@ -81,27 +87,24 @@ def micro_batch_loss(
     loss = logits.new_zeros(())
     for values, tree in zip(logits.split([len(tree.leaves) for tree in trees]), trees, strict=True):
         loss = loss + criteria_loss(
-            values, _targets(tree, values), tree.pairs, pointwise_weight=pointwise_weight, n_pairs=n_pairs, n_leaves=n_leaves
+            values, _verdicts(tree, values), tree.pairs, pointwise_weight=pointwise_weight, n_pairs=n_pairs, n_leaves=n_leaves
         )
     return loss
 
 
-def _terms(
-    logits: Tensor, trees: Sequence[LabelledTree], *, pointwise: bool, n_pairs: int, n_leaves: int
-) -> tuple[float, float]:
-    """The two parts of the loss; 0 for a pointwise one that is not in it."""
-    of_pairs = of_points = 0.0
+def _terms(logits: Tensor, trees: Sequence[LabelledTree], *, n_pairs: int, n_leaves: int) -> tuple[float, float]:
+    pairwise = pointwise = 0.0
     for values, tree in zip(logits.split([len(tree.leaves) for tree in trees]), trees, strict=True):
-        if pointwise:
-            of_points += float(pointwise_terms(values, _targets(tree, values)).sum()) / n_leaves
+        # A leaf without a verdict has no term.
+        pointwise += float(pointwise_terms(values, _verdicts(tree, values)).nansum()) / n_leaves
         if tree.pairs:
             better, worse = (torch.tensor([getattr(p, end) for p in tree.pairs]) for end in ("better", "worse"))
             host = values.cpu()
-            of_pairs += float(pairwise_terms(host[better], host[worse]).sum()) / n_pairs
-    return of_pairs, of_points
+            pairwise += float(pairwise_terms(host[better], host[worse]).sum()) / n_pairs
+    return pairwise, pointwise
 
 
-def _targets(tree: LabelledTree, like: Tensor) -> Tensor:
+def _verdicts(tree: LabelledTree, like: Tensor) -> Tensor:
     return verdict_targets(tree.leaves).to(like.device)
 
 

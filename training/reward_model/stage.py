@@ -167,10 +167,7 @@ def _write(
     with advised(forward_advice(validation, config, where="in calibration", backward=False)):
         logits = forward_trees(model, [tree.packed for tree in validation], tokens_per_batch=config.tokens_per_batch)
     figures = measure(logits, validation, pointwise_weight=config.pointwise_weight)
-    truncation = {
-        "training": {name: getattr(result, name) for name in asdict(TreeCounts())},
-        "validation": asdict(material.counts),
-    }
+    truncation = {"training": result.too_long, "validation": asdict(material.counts)}
     metrics: dict[str, Any] = {
         "steps": result.steps,
         "best_step": result.best_step,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,6 @@ import torch
 from torch import Tensor
 
 from training.errors import StageRefusal
-from training.reward_model.data import TreeCounts
 
 # From which a killed training goes on.
 STATE = "state.pt"
@@ -37,7 +37,7 @@ class TrainingRun:
         epoch: the epoch that trees are taken from, from 0.
         taken: trees taken from it.
         without_gain: validations since the best.
-        left_out, truncated_responses, truncated_instructions: see `TreeCounts`; over all epochs.
+        too_long: what became of prompts that were too long, in all epochs; see `TreeCounts`.
         best: the trained weights at the best validation; empty in processes other than the main one.
     """
 
@@ -53,16 +53,8 @@ class TrainingRun:
     stopped_early: bool = False
     trees_seen: int = 0
     tokens_seen: int = 0
-    left_out: int = 0
-    truncated_responses: int = 0
-    truncated_instructions: int = 0
+    too_long: dict[str, int] = field(default_factory=dict)
     best: dict[str, Tensor] = field(default_factory=dict)
-
-    def count(self, trees: TreeCounts) -> None:
-        """Adds what an epoch's trees lost."""
-        self.left_out += trees.left_out
-        self.truncated_responses += trees.truncated_responses
-        self.truncated_instructions += trees.truncated_instructions
 
     def content(self) -> dict[str, Any]:
         """All of it, to be saved; `TrainingRun(**content)` is the same again."""
@@ -80,8 +72,13 @@ class Saved:
     def __init__(self, folder: Path, *, key: str) -> None:
         self._folder, self._key = folder, key
 
-    def save(self, name: str, content: dict[str, Any]) -> None:
+    def save(self, name: str, content: dict[str, Any], *, before_it_counts: Callable[[], object] | None = None) -> None:
         """Writes tensors, numbers, texts and containers of them, in place of what stood under this name.
+
+        Args:
+            name: the file.
+            content: what it is to hold.
+            before_it_counts: called when all is on the disk and what stood there before still counts.
 
         Raises:
             StageRefusal: the disk does not take it.
@@ -92,6 +89,8 @@ class Saved:
                 torch.save({"key": self._key, "content": content}, handle)
                 handle.flush()
                 os.fsync(handle.fileno())
+            if before_it_counts is not None:
+                before_it_counts()
             os.replace(fresh, path)
             # The new name, too, has to outlive a power cut.
             folder = os.open(self._folder, os.O_RDONLY)

@@ -14,6 +14,7 @@ import random
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,7 @@ def train(
     trees, counts = _epoch(train_set, encoder, config, run.epoch)
     if not run.total:
         _plan(run, trees, config)
-        run.count(counts)
+        run.too_long = asdict(counts)
     progress = Progress(f"train {config.role}", run.total, begun=run.tokens_seen / run.planned_tokens)
 
     with open_curves(curves if ranks.is_main else None, first_step=run.steps + 1) as write:
@@ -95,7 +96,7 @@ def train(
             if run.taken >= len(trees):
                 run.epoch, run.taken = run.epoch + 1, 0
                 trees, counts = _epoch(train_set, encoder, config, run.epoch)
-                run.count(counts)
+                run.too_long = asdict(TreeCounts(**run.too_long) + counts)
             batch = trees[run.taken : run.taken + config.trees_per_step]
             row = _step(model, optimizer, batch, run, config=config, ranks=ranks, write=write)
             if run.steps % config.validation_every == 0 or run.steps == run.total:
@@ -195,12 +196,10 @@ def _validation(
 ) -> dict[str, float | int | None]:
     """Looks whether the present weights are the best so far, and keeps them if so; returns columns of the curve."""
     figures = validate(model, trees, config=config, ranks=ranks)
-    # All processes have to draw the same conclusion, whatever the last bit of their own figure: the main one's counts.
-    loss = ranks.total(figures.loss if ranks.is_main else 0.0)
-    if not math.isfinite(loss):
-        raise StageRefusal(f"the validation loss is {loss} after step {run.steps}")
-    if run.best_loss is None or loss < run.best_loss:
-        run.best, run.best_loss, run.best_step, run.without_gain = ranks.weights(model), loss, run.steps, 0
+    if not math.isfinite(figures.loss):
+        raise StageRefusal(f"the validation loss is {figures.loss} after step {run.steps}")
+    if run.best_loss is None or figures.loss < run.best_loss:
+        run.best, run.best_loss, run.best_step, run.without_gain = ranks.weights(model), figures.loss, run.steps, 0
     else:
         run.without_gain += 1
         run.stopped_early = run.without_gain >= config.patience and run.steps < run.total
@@ -209,7 +208,7 @@ def _validation(
 
 
 def validate(model: Any, trees: Sequence[LabelledTree], *, config: RewardModelConfig, ranks: Ranks) -> ValidationFigures:
-    """Validation figures of the present weights, to which every process contributes its share of the trees.
+    """Validation figures of the present weights, in every process the same.
 
     Raises:
         StageRefusal: the memory does not suffice.
@@ -219,26 +218,30 @@ def validate(model: Any, trees: Sequence[LabelledTree], *, config: RewardModelCo
     return measure(logits, trees, pointwise_weight=config.pointwise_weight)
 
 
+def _state_name(ranks: Ranks) -> str:
+    return f"state-{ranks.rank}-of-{ranks.world}.pt" if ranks.sharded else STATE
+
+
 def _save(optimizer: MasterAdamW, run: TrainingRun, saved: Saved, ranks: Ranks) -> None:
-    content = {"run": run.content(), "optimizer": optimizer.state_dict()}
-    if ranks.is_main or ranks.sharded:
-        saved.save(_state_file(ranks), content)
+    if not (ranks.is_main or ranks.sharded):
+        return
+    # Of parts only those of one step are of use: none takes its name before all are on the disk.
+    together = (lambda: ranks.agree(run.steps)) if ranks.sharded else None
+    saved.save(_state_name(ranks), {"run": run.content(), "optimizer": optimizer.state_dict()}, before_it_counts=together)
 
 
 def _resumed(optimizer: MasterAdamW, saved: Saved | None, ranks: Ranks) -> TrainingRun | None:
-    """Puts the optimizer, and with it the model, where an earlier process left them; None if there is nothing to go on from.
-
-    A kill between two processes' saving leaves states of different steps: the group starts anew then.
-    """
-    content = saved.load(_state_file(ranks), warn=ranks.is_main) if saved is not None else None
-    if not ranks.agree(content["run"]["steps"] if content else -1) or content is None:
+    """Puts weights and optimizer where an earlier process left them; None if there is nothing to go on from."""
+    content = saved.load(_state_name(ranks), warn=ranks.is_main or ranks.sharded) if saved is not None else None
+    steps = content["run"]["steps"] if content is not None else 0
+    if not ranks.agree(steps):
+        if ranks.is_main:
+            print("    the parts of the saved state are of different steps; starting anew", file=sys.stderr, flush=True)
+        return None
+    if content is None:
         return None
     optimizer.load_state_dict(content["optimizer"])
     run = TrainingRun(**content["run"])
     if ranks.is_main:
         print(f"    training goes on from step {run.steps} of {run.total}", file=sys.stderr, flush=True)
     return run
-
-
-def _state_file(ranks: Ranks) -> str:
-    return f"{ranks.rank}-of-{ranks.world}-{STATE}" if ranks.sharded else STATE

@@ -1,6 +1,7 @@
 """One step's gradients: micro-batches change nothing, and what does not fit into memory says what to lower."""
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,7 +12,6 @@ from rm_tiny import CharTokenizer, planted_snapshot, settings, tiny_classifier
 
 from training.errors import StageRefusal
 from training.reward_model import gradients
-from training.reward_model import train as train_module
 from training.reward_model.data import build_trees
 from training.reward_model.examples import examples_of_split
 from training.reward_model.gradients import batch_gradients
@@ -20,6 +20,7 @@ from training.reward_model.memory import advised, forward_advice, update_advice
 from training.reward_model.model import prepare_training, tree_logits
 from training.reward_model.prompt import PromptEncoder
 from training.reward_model.ranks import Ranks
+from training.reward_model.train import validate
 from training.reward_model.tree import collate_trees
 
 EXAMPLES = examples_of_split(planted_snapshot(16), "rm_train", assumed=True)
@@ -94,6 +95,16 @@ def test_a_pure_pairwise_step_leaves_out_trees_without_pairs():
     assert (loss.loss, found) == (0.0, {})
 
 
+def test_leaves_without_a_verdict_have_no_pointwise_part():
+    """A scalar model's: one leaf per response, whose preferences are all that is known."""
+    bare = [replace(t, leaves=tuple(replace(leaf, met=None) for leaf in t.leaves)) for t in PAIRED]
+    loss, found = gradients_of(bare, Ranks(), pointwise_weight=0.0, pure_pairwise=True)
+    assert loss.pointwise is None and loss.loss == pytest.approx(loss.pairwise, abs=1e-6)
+    with_verdicts, wanted = gradients_of(PAIRED, Ranks(), pointwise_weight=0.0, pure_pairwise=True)
+    assert with_verdicts.pointwise > 0 and with_verdicts.loss == loss.loss
+    assert all(torch.equal(gradient, wanted[name]) for name, gradient in found.items())
+
+
 def failing(error):
     def forward(model, batch):
         raise error
@@ -139,9 +150,9 @@ def test_another_error_passes_as_it_is():
 
 
 def test_validation_that_does_not_fit_says_so(monkeypatch):
-    monkeypatch.setattr("training.reward_model.ranks.forward_trees", lambda *_, **__: torch.empty(1 << 60))
+    monkeypatch.setattr(Ranks, "logits", lambda *_, **__: torch.empty(1 << 60))
     with pytest.raises(StageRefusal, match=r"^out of memory in validation \(.*\); lower tokens_per_batch from 4096$"):
-        train_module.validate(tiny_classifier("qwen3", layers=2), TREES, config=settings(), ranks=Ranks())
+        validate(tiny_classifier("qwen3", layers=2), TREES, config=settings(), ranks=Ranks())
 
 
 def test_a_tree_longer_than_the_budget_is_not_helped_by_a_smaller_budget():

@@ -43,16 +43,16 @@ class Deadly(Saved):
         super().__init__(folder, key="k")
         self.before, self.after, self.saves = before, after, 0
 
-    def save(self, name, content):
+    def save(self, name, content, **options):
         self.saves += 1
         if self.saves == self.before:
             raise Killed
-        super().save(name, content)
+        super().save(name, content, **options)
         if self.saves == self.after:
             raise Killed
 
 
-def go(folder, *, before=None, after=None, curves=None, **changes):
+def go(folder, *, before=None, after=None, curves=None, ranks=None, **changes):
     """Everything anew, as in a new process, and on from what lies in the folder."""
     config = settings(**{**SHAPE, **changes})
     make_deterministic(config.seed, config.threads)
@@ -70,7 +70,7 @@ def go(folder, *, before=None, after=None, curves=None, **changes):
         validation=validation,
         encoder=ENCODER,
         config=config,
-        ranks=Ranks(),
+        ranks=ranks or Ranks(),
         saved=Deadly(folder, before=before, after=after),
         curves=curves,
     )
@@ -230,28 +230,34 @@ def test_a_torn_write_leaves_the_state_before_it(tmp_path, monkeypatch):
     assert saved.load(STATE)["run"]["steps"] == 3
 
 
-@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
-def test_an_optimizer_goes_on_where_another_stopped(kind):
-    def gradients(step):
-        return torch.linspace(-1, 1, 4, dtype=torch.float32).mul(step).to(kind)
+class Part(Ranks):
+    """One of two processes that hold a part of the weights each, as far as saving goes."""
 
-    def update(weight, optimizer, step):
-        weight.grad = gradients(step)
-        return optimizer.step(0.5)
+    sharded = True
+    world = 2
+    others_step: int | None = None
 
-    def made():
-        weight = torch.nn.Parameter(torch.ones(4, dtype=kind))
-        return weight, MasterAdamW([([weight], 1e-3)], weight_decay=0.01, max_grad_norm=1.0)
+    def agree(self, value):
+        return self.others_step in (None, value)
 
-    weight, optimizer = made()
-    norms = [update(weight, optimizer, step) for step in (1, 2, 3)]
-    assert norms[1] == pytest.approx(2 * float(gradients(1).float().norm()))
-    other, resumed = made()
-    for step in (1, 2):
-        update(other, resumed, step)
-    state, at = copy.deepcopy(resumed.state_dict()), other.detach().clone()
-    third, last = made()
-    third.data.copy_(at)
-    last.load_state_dict(state)
-    update(third, last, 3)
-    assert torch.equal(third, weight)
+
+def test_parts_are_saved_apart_and_gone_on_from_only_if_they_are_of_one_step(tmp_path, capsys):
+    with pytest.raises(Killed):
+        go(tmp_path, after=2, ranks=Part())
+    assert [path.name for path in tmp_path.iterdir()] == ["state-0-of-2.pt"]
+    other = Part()
+    other.others_step = 1
+    with pytest.raises(Killed):
+        go(tmp_path, after=1, ranks=other)
+    assert "the parts of the saved state are of different steps; starting anew\n" in capsys.readouterr().err
+    go(tmp_path, ranks=Part())
+    assert "goes on from step 1 of 6" in capsys.readouterr().err
+
+
+def test_a_part_takes_its_name_only_when_all_parts_are_written(tmp_path):
+    saved = Saved(tmp_path, key="k")
+    saved.save(STATE, CONTENT)
+    later = {"run": {"steps": 4}}
+    found = []
+    saved.save(STATE, later, before_it_counts=lambda: found.append(saved.load(STATE)["run"]["steps"]))
+    assert found == [3] and saved.load(STATE) == later

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from rm_tiny import planted_snapshot, settings
+from safetensors.torch import load_file
 
 from training.base_model.config import BaseModelConfig
 from training.base_model.stage import INSTRUCTIONS
@@ -186,3 +187,24 @@ def test_scoring_names_what_the_calibration_was_made_with(inputs, tmp_path):
         "attention": "sdpa",
         "conditioning": "criterion_last",
     }
+
+
+@pytest.mark.slow
+def test_two_processes_with_a_part_each_make_the_model_of_one_and_go_on_from_their_state(inputs, tmp_path, capfd):
+    config = settings(max_steps=4, validation_every=2, save_every=3)
+    outputs = {name: tmp_path / name for name in ("one", "two", "again")}
+    for output in outputs.values():
+        output.mkdir()
+    run(config, inputs, outputs["one"])
+    group = config.model_copy(update={"processes": 2, "shard": True})
+    working = tmp_path / "parts"
+    working.mkdir()
+    stage.run(config=group, inputs=inputs, output=outputs["two"], working=working)
+    one, two = (load_file(outputs[name] / "model.safetensors") for name in ("one", "two"))
+    assert max((one[name] - weight).abs().max() for name, weight in two.items()) < 1e-4
+
+    (working / "trained.pt").unlink()
+    capfd.readouterr()
+    stage.run(config=group, inputs=inputs, output=outputs["again"], working=working)
+    assert "goes on from step 3 of 4" in capfd.readouterr().err
+    assert hashes(outputs["again"]) == hashes(outputs["two"])

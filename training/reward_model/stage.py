@@ -108,8 +108,9 @@ class Material:
     """What is learned from and validated on.
 
     Attributes:
-        validation: trees of all responses to an instruction.
-        counts: leaves of validation that were left out.
+        validation: trees of all responses to an instruction, for early stopping.
+        calibration: the same, safety data included even where training does without: its thresholds are no training.
+        counts: leaves of these that were left out.
     """
 
     snapshot: Snapshot
@@ -117,6 +118,7 @@ class Material:
     encoder: PromptEncoder
     train_set: list[InstructionExamples]
     validation: list[LabelledTree]
+    calibration: list[LabelledTree]
     counts: TreeCounts
 
 
@@ -136,19 +138,31 @@ def read_material(config: RewardModelConfig, inputs: dict[str, Path]) -> Materia
         raise StageRefusal(f"the snapshot has no known verdict in split {config.train_split}")
     if config.max_trees is not None and len(train_set) > config.max_trees:
         train_set = random.Random(config.seed).sample(train_set, config.max_trees)
-    held_out = examples_of_split(snapshot, "validation", assumed=False, veto=config.veto_data)
-    validation, counts = build_trees(
-        held_out,
+    calibration, counts = _held_out(snapshot, encoder, config, veto=True)
+    if not any(tree.pairs for tree in calibration):
+        raise StageRefusal("the snapshot has no preference to validate on in split validation")
+    return Material(
+        snapshot=snapshot,
+        tokenizer=tokenizer,
+        encoder=encoder,
+        train_set=train_set,
+        validation=calibration if config.veto_data else _held_out(snapshot, encoder, config, veto=False)[0],
+        calibration=calibration,
+        counts=counts,
+    )
+
+
+def _held_out(
+    snapshot: Snapshot, encoder: PromptEncoder, config: RewardModelConfig, *, veto: bool
+) -> tuple[list[LabelledTree], TreeCounts]:
+    examples = examples_of_split(snapshot, "validation", assumed=False, veto=veto)
+    return build_trees(
+        examples,
         encoder,
-        responses_per_tree=max((len(one.responses) for one in held_out), default=1),
+        responses_per_tree=max((len(one.responses) for one in examples), default=1),
         max_length=config.max_length,
         rng=None,
         conditioning=config.conditioning,
-    )
-    if not any(tree.pairs for tree in validation):
-        raise StageRefusal("the snapshot has no preference to validate on in split validation")
-    return Material(
-        snapshot=snapshot, tokenizer=tokenizer, encoder=encoder, train_set=train_set, validation=validation, counts=counts
     )
 
 
@@ -163,7 +177,7 @@ def some_trees(trees: list[LabelledTree], count: int | None, seed: int) -> list[
 def _write(
     model: Any, result: TrainingRun, material: Material, *, config: RewardModelConfig, inputs: dict[str, Path], output: Path
 ) -> dict[str, Any]:
-    validation = some_trees(material.validation, config.calibration_trees, config.seed)
+    validation = some_trees(material.calibration, config.calibration_trees, config.seed)
     with advised(forward_advice(validation, config, where="in calibration", backward=False)):
         logits = forward_trees(model, [tree.packed for tree in validation], tokens_per_batch=config.tokens_per_batch)
     figures = measure(logits, validation, pointwise_weight=config.pointwise_weight)

@@ -30,7 +30,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser], ad
         "  promedical study reward-model --variants full scalar --seeds 0\n"
         "  promedical study reward-model --list",
     )
-    parser.add_argument("--variants", nargs="+", choices=VARIANTS, metavar="NAME", help=f"of: {', '.join(VARIANTS)}")
+    parser.add_argument("--variants", nargs="+", metavar="NAME", help=f"only these of: {', '.join(VARIANTS)}")
     parser.add_argument("--seeds", nargs="+", type=int, metavar="N", help="only these of the profile's seeds")
     parser.add_argument("--list", action="store_true", help="say which cells there are and how they stand; make nothing")
     add_common(parser)

@@ -71,7 +71,8 @@ def study_states(settings: Settings, *, variants: Sequence[str] | None, seeds: S
 
 
 def _state(name: str, settings: Settings, store: Store, instance: dg.DagsterInstance) -> str:
-    if current_ref(instance, CELLS, name) is None:
+    ref = current_ref(instance, CELLS, name)
+    if ref is None or not store.has(ref):
         return "not made"
     return "made" if _stands(cell_step(name), settings, store, instance, partition=name) else "old"
 

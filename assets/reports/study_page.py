@@ -102,26 +102,23 @@ def markdown_table(table: Table) -> str:
 
 def study_headline(study: Study) -> str:
     """The ablations and the answers as plain text for a terminal, at most 100 columns wide."""
+    heads = {"Discordant preferences": "discordant", "Pairwise, macro": "pairwise macro", "Safety F1": "safety F1"}
+    heads["K-QA AUC"] = "K-QA AUC"
     table = main_table(study)
-    widths = [24, 20, 19, 19, 12, 14]
-    heads = [["System", "discordant", "pairwise macro", "overall", "safety F1", "K-QA AUC"]]
-    rows = heads + [[c.value for c in row] for row in table.rows]
-    intervals = [[""] * len(widths), *([c.interval for c in row] for row in table.rows)]
-    lines = []
-    for texts, bounds in zip(rows, intervals, strict=True):
-        cells = [
-            f"{text} {bound}".strip() if 0 < index < 4 else text
-            for index, (text, bound) in enumerate(zip(texts, bounds, strict=True))
-        ]
-        lines.append(
-            "".join(
-                cell.ljust(width) if index == 0 else cell.rjust(width)
-                for index, (cell, width) in enumerate(zip(cells, widths, strict=True))
-            )
-        )
-    lines.append("")
+    shown = [table.columns.index(name) for name in heads]
+    lines = [["", *heads.values()]]
+    for row in table.rows:
+        # A range of two seeds is no interval: it stands without brackets.
+        texts = [f"{row[i].value} {row[i].interval.removeprefix('seeds ').replace(' to ', '–')}".strip() for i in shown]
+        lines.append([row[0].value, *texts])
+    widths = [max(len(line[i]) for line in lines) + 2 for i in range(len(heads) + 1)]
+    text = [
+        "".join(cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(line, widths, strict=True)))
+        for line in lines
+    ]
+    text += ["95 % intervals in brackets over clusters and seeds; without brackets the range of two seeds", ""]
     for said in answers(study):
-        lines += [said.question, *textwrap.wrap(f"{said.word}. {said.why}", WIDTH, initial_indent="  ", subsequent_indent="  ")]
-    for text in caveats(study):
-        lines += textwrap.wrap(f"! {text}", WIDTH, subsequent_indent="  ")
-    return "\n".join(line.rstrip()[:WIDTH] for line in lines)
+        text += [said.question, *textwrap.wrap(f"{said.word}. {said.why}", WIDTH, initial_indent="  ", subsequent_indent="  ")]
+    for caveat in caveats(study):
+        text += textwrap.wrap(f"! {caveat}", WIDTH, subsequent_indent="  ")
+    return "\n".join(text)

@@ -41,8 +41,8 @@ def main_table(study: Study) -> Table:
         study,
         "The ablations",
         MAIN,
-        note="Mean over seeds; below it the 95 % interval (clusters and seeds drawn anew), or “seeds … to …” for two; then n "
-        "and the single seeds. Discordant: the response that loses overall wins on the criterion. n of the safety F1: real "
+        note="Mean over seeds; below it the 95 % interval (clusters and seeds drawn anew) and each seed, or “seeds … to …” "
+        "where there are two. Discordant: the response that loses overall wins on the criterion. n of the safety F1: real "
         "violations.",
     )
 
@@ -254,7 +254,7 @@ def _cell(study: Study, row: Row | None, *, system: str, section: str, tier: str
         return Cell(value="not identified")
     if row is None or row["value"] is None:
         return Cell(value="n/a")
-    seeds = _seeds(row["by_seed"], metric)
+    seeds = "" if row["bounds"] == "range" else _seeds(row["by_seed"], metric)
     counted = f"n = {row['n']:,}"
     return Cell(value=number(row["value"], metric), interval=bounds_text(row), n=f"{counted} · {seeds}" if seeds else counted)
 

@@ -28,6 +28,7 @@ _QUESTIONS = {
     "no_safety": "Does it find violations better than without safety data (F1)?",
     "lexical_overlap": "Does it order K-QA's real answers better than lexical overlap (AUC)?",
 }
+
 WORDS = {"yes": "Yes", "no": "No: it is worse", None: "Can't be told"}
 # A scalar model trained on fewer tokens than this share of the full model's (or on more than its inverse) had another budget.
 _SAME_BUDGET = 0.9
@@ -66,20 +67,29 @@ def answers(study: Study) -> list[Answer]:
 def _why(study: Study, row: Row | None, against: str, key: Mapping[str, str]) -> str:
     missing = [name for name in (FULL, against) if name not in study["systems"]]
     if missing:
-        return f"No cell of {listed([NAMES[name].lower() for name in missing])} has been made."
+        return f"Not made yet: cells of {listed(missing)}."
     if row is None or row["value"] is None:
         return "One of the two has no such figure on this benchmark."
     source = "kqa" if key["section"] == "kqa_held_out" else "all"
     own, its = (find_row(study["figures"], system=name, source=source, **key) for name in (FULL, against))
     metric = key["metric"]
-    sizes = f"{figure_text(own)} against {figure_text(its)} ({NAMES[against].lower()})"
-    said = f"{sizes}: {number(row['value'], metric, signed=True)} {bounds_text(row, signed=True)}".rstrip()
+    sizes = f"Full {figure_text(own)}, {inside(against)} {figure_text(its)}"
+    said = f"{sizes}; difference {number(row['value'], metric, signed=True)} {bounds_text(row, signed=True)}".rstrip()
     if row["bounds"] == "range":
-        return f"{said}; two seeds are a range, no interval."
+        return f"{said}. Two seeds are a range, no interval."
     if row["bounds"] == "one seed":
-        return f"{said}; one seed says nothing of another."
+        return f"{said}. One seed says nothing of another."
     p = "" if row["p_holm"] is None else f", p = {row['p_holm']:.3f} after Holm"
     return f"{said}{p}; n = {row['n']:,} in {row['clusters']:,} clusters."
+
+
+def inside(system: str) -> str:
+    """A system's short name inside a sentence.
+
+    >>> inside("scalar"), inside("lexical_overlap")
+    ('scalar', 'lexical overlap')
+    """
+    return NAMES[system].partition(" (")[0].lower()
 
 
 def figure_text(row: Row | None) -> str:
@@ -106,7 +116,7 @@ def caveats(study: Study) -> list[str]:
         said.append(f"{len(study['missing'])} cells are not made: {', '.join(study['missing'])}.")
     for row in study["left_out"]:
         said.append(f"{row['cell']} is left out: {row['why']}.")
-    few = [f"{NAMES[v].lower()} {len(seeds)}" for v, seeds in study["seeds"].items() if len(seeds) < 3]
+    few = [f"{v} {len(seeds)}" for v, seeds in study["seeds"].items() if len(seeds) < 3]
     if few:
         said.append(
             f"Fewer than three seeds: {', '.join(few)}. Two give a range and one an interval over clusters alone; neither is "

@@ -98,13 +98,13 @@ def _make_cells(settings: Settings, store: Store, instance: dg.DagsterInstance, 
     times = StepTimes(settings.home / "durations.json", settings.profile)
     _say(
         f"promedical study reward-model: profile {settings.profile}; {len(chosen)} cells, {len(chosen) - len(left)} made, "
-        f"{len(left)} to make" + (f", about {_minutes(_expected(left, times))}" if left else "")
+        f"{len(left)} to make" + (f", {_minutes(_expected(left, times))}" if left else "")
     )
     job = build_defs(project=ProjectResource.of(settings)).resolve_job_def("study_cell")
     for name in list(left):
         _say(
             f"cell {chosen.index(name) + 1}/{len(chosen)} {name}: ~{format_seconds(_expected([name], times))}, "
-            f"about {_minutes(_expected(left, times))} left in all"
+            f"{_minutes(_expected(left, times))} left in all"
         )
         start = time.monotonic()
         result = job.execute_in_process(
@@ -158,7 +158,7 @@ def _make_table(settings: Settings, store: Store, instance: dg.DagsterInstance) 
 
 def _minutes(seconds: float) -> str:
     minutes = round(seconds / 60)
-    return f"{minutes} minute{'' if minutes == 1 else 's'}" if minutes else "less than a minute"
+    return f"about {minutes} minute{'' if minutes == 1 else 's'}" if minutes else "less than a minute"
 
 
 def _say(line: str) -> None:

@@ -13,6 +13,7 @@ from assets.reports.figures import Row
 from assets.reports.paper import CITATION
 from assets.reports.render import environment
 from assets.reports.study_tables import (
+    COUNT,
     difference_table,
     kqa_tables,
     main_table,
@@ -105,18 +106,19 @@ def study_headline(study: Study) -> str:
     heads = {"Discordant preferences": "discordant", "Pairwise, macro": "pairwise macro", "Safety F1": "safety F1"}
     heads["K-QA AUC"] = "K-QA AUC"
     table = main_table(study)
-    shown = [table.columns.index(name) for name in heads]
+    shown = [[column.partition(COUNT)[0] for column in table.columns].index(name) for name in heads]
     lines = [["", *heads.values()]]
     for row in table.rows:
         # A range of two seeds is no interval: it stands without brackets.
-        texts = [f"{row[i].value} {row[i].interval.removeprefix('seeds ').replace(' to ', '–')}".strip() for i in shown]
-        lines.append([row[0].value, *texts])
+        bounds = [row[i].interval.removeprefix("seeds ").replace(" to ", "–") for i in shown]
+        texts = [f"{row[i].value.removesuffix(' %')} {bound}".strip() for i, bound in zip(shown, bounds, strict=True)]
+        lines.append([row[0].value.partition(" (")[0], *texts])
     widths = [max(len(line[i]) for line in lines) + 2 for i in range(len(heads) + 1)]
     text = [
         "".join(cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(line, widths, strict=True)))
         for line in lines
     ]
-    text += ["95 % intervals in brackets over clusters and seeds; without brackets the range of two seeds", ""]
+    text += ["per cent, AUC apart; 95 % intervals over clusters and seeds in brackets, ranges of two seeds without", ""]
     for said in answers(study):
         text += [said.question, *textwrap.wrap(f"{said.word}. {said.why}", WIDTH, initial_indent="  ", subsequent_indent="  ")]
     for caveat in caveats(study):

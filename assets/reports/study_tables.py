@@ -1,11 +1,11 @@
 """The study's tables: ablations as rows, figures as columns, and the paper's own ablations named as the paper's.
 
-What belongs here: which figures stand together. A cell holds the mean over seeds, its interval or range, the count and the
-single seeds.
+What belongs here: which figures stand together. A cell holds the mean over seeds, its interval or range, and the single seeds.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +13,8 @@ from assets.reports.figures import Cell, Row, find_row, not_identified, number
 from assets.reports.study_words import FULL, NAMES, SCALAR, Study, bounds_text, mean_of
 from assets.reports.tables import TIER_NAMES, Table, text_cells
 
+# Between the head of a column and its count; it does not break.
+COUNT = " (n\u00a0=\u00a0"
 # A column: head, section, tier, metric.
 Column = tuple[str, str, str, str]
 _EVERY = ("main", "bonus", "veto", "macro", "micro")
@@ -234,18 +236,26 @@ def paper_ablations() -> Table:
 def _systems_table(
     study: Study, caption: str, columns: Sequence[Column], *, source: str | None = None, note: str = ""
 ) -> Table:
-    rows = []
-    for system in study["systems"]:
-        cells = [Cell(value=NAMES[system])]
-        for _, section, tier, metric in columns:
-            where = source or ("kqa" if section == _KQA else "all")
-            row = find_row(study["figures"], system=system, source=where, section=section, tier=tier, metric=metric)
-            cells.append(_cell(study, row, system=system, section=section, tier=tier, metric=metric))
-        rows.append(cells)
-    return Table(caption=caption, columns=("System", *(head for head, *_ in columns)), rows=rows, note=note)
+    """Systems as rows. All are measured on the same examples: n stands in the head, and in a cell where it is another."""
+    heads, shown = ["System"], []
+    for head, section, tier, metric in columns:
+        where = source or ("kqa" if section == _KQA else "all")
+        key = {"source": where, "section": section, "tier": tier, "metric": metric}
+        rows = [find_row(study["figures"], system=system, **key) for system in study["systems"]]
+        counts = Counter(row["n"] for row in rows if row is not None and row["value"] is not None)
+        usual = counts.most_common(1)[0][0] if counts else None
+        heads.append(head if usual is None else f"{head}{COUNT}{usual:,})")
+        shown.append(
+            [
+                _cell(study, row, system=system, section=section, tier=tier, metric=metric, usual=usual)
+                for system, row in zip(study["systems"], rows, strict=True)
+            ]
+        )
+    lines = [[Cell(value=NAMES[system]), *(column[index] for column in shown)] for index, system in enumerate(study["systems"])]
+    return Table(caption=caption, columns=tuple(heads), rows=lines, note=note)
 
 
-def _cell(study: Study, row: Row | None, *, system: str, section: str, tier: str, metric: str) -> Cell:
+def _cell(study: Study, row: Row | None, *, system: str, section: str, tier: str, metric: str, usual: int | None) -> Cell:
     # The scalar model orders two responses by r itself and needs no verdict for that.
     by_score = system == SCALAR and section == "overall"
     if not by_score and any(
@@ -254,12 +264,13 @@ def _cell(study: Study, row: Row | None, *, system: str, section: str, tier: str
         return Cell(value="not identified")
     if row is None or row["value"] is None:
         return Cell(value="n/a")
-    seeds = "" if row["bounds"] == "range" else _seeds(row["by_seed"], metric)
-    counted = f"n = {row['n']:,}"
-    return Cell(value=number(row["value"], metric), interval=bounds_text(row), n=f"{counted} · {seeds}" if seeds else counted)
+    below = [] if row["n"] == usual else [f"n = {row['n']:,}"]
+    if row["bounds"] != "range" and row["by_seed"]:
+        below.append(_seeds(row["by_seed"], metric))
+    return Cell(value=number(row["value"], metric), interval=bounds_text(row), n=" · ".join(below))
 
 
 def _seeds(by_seed: Mapping[str, Any], metric: str) -> str:
-    if len(by_seed) < 2:
-        return "one seed" if by_seed else ""
+    if len(by_seed) == 1:
+        return "one seed"
     return " / ".join(number(value, metric).removesuffix(" %") for value in by_seed.values())

@@ -22,7 +22,7 @@ from assets.rubrics.definitions import assets as rubric_assets
 from assets.verdicts.definitions import assets as verdict_assets
 from assets.warehouse.definitions import warehouse_assets
 from orchestration.instance import CHOICES_VARIABLE, HOME_VARIABLE, INBOX_VARIABLE
-from orchestration.jobs import core_job, round_jobs
+from orchestration.jobs import core_job, round_jobs, study_jobs
 from orchestration.sensors import returned_files
 
 
@@ -55,7 +55,7 @@ def build_defs(**overrides: Any) -> dg.Definitions:
         assets=assets,
         asset_checks=[contracts, contamination],
         resources=resources,
-        jobs=[core_job(), *round_jobs()],
+        jobs=[core_job(), *round_jobs(), *study_jobs()],
         sensors=[returned_files],
         # One process for the chain: importing dagster and dbt again for every step costs more than the step.
         executor=dg.in_process_executor,

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assets.instructions.sources.base import SourceError
-from orchestration import cli_calls, cli_rounds, cli_score, cli_serve
+from orchestration import cli_calls, cli_rounds, cli_score, cli_serve, cli_study
 from training.config import PROFILES, ConfigError
 from training.stages import ROOT
 
@@ -28,6 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     handlers = {
         "run": _run,
         "ui": _ui,
+        "study": _study,
         "review": _rounds,
         "adjudicate": _rounds,
         "calls": _calls,
@@ -84,11 +85,17 @@ def _parser() -> argparse.ArgumentParser:
     _add_source(ui)
     _add_config(ui)
     _add_home(ui)
+    cli_study.add_parser(commands, _add_run)
     cli_rounds.add_parsers(commands, _add_project)
     _add_home(cli_calls.add_parser(commands))
     _add_home(cli_serve.add_parser(commands))
     _add_home(cli_score.add_parser(commands))
     return parser
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    _add_source(parser)
+    _add_project(parser)
 
 
 def _add_project(parser: argparse.ArgumentParser) -> None:
@@ -205,6 +212,18 @@ def _rounds(arguments: argparse.Namespace) -> int:
     settings = Settings(profile=arguments.profile, sources=DEFAULT_SOURCES, home=arguments.home.absolute(), config=config)
     try:
         cli_rounds.run_rounds(arguments, settings)
+    except (*CLEAR_ERRORS, ProjectBusy, RunFailed) as error:
+        return _refuse(error)
+    return 0
+
+
+def _study(arguments: argparse.Namespace) -> int:
+    from assets.interfaces import CLEAR_ERRORS
+    from assets.lock import ProjectBusy
+    from orchestration.run import RunFailed
+
+    try:
+        cli_study.run_study_command(arguments, _settings(arguments))
     except (*CLEAR_ERRORS, ProjectBusy, RunFailed) as error:
         return _refuse(error)
     return 0

@@ -135,6 +135,29 @@ STAGES: dict[str, Stage] = {
             libraries=(*_MODELS, "peft", "numpy", "fsspec"),
         ),
         Stage(
+            name="reward_model_cell",
+            module="training.study.cell_stage",
+            config="training.study.config:RewardModelCellConfig",
+            inputs=("snapshot", "base_model", "benchmark_snapshot"),
+            sources=(
+                *_COMMON,
+                "training/reward_model",
+                *_METRICS,
+                *(f"training/benchmark/{name}.py" for name in ("systems", "baselines", "examples")),
+                *(f"training/study/{name}.py" for name in ("cell_stage", "config", "variants", "budget", "predictions")),
+            ),
+            libraries=(*_MODELS, "peft"),
+        ),
+        # It also gets every cell there is, as `reward_model_cells/<cell>`, and as `past` the study before.
+        Stage(
+            name="reward_model_study",
+            module="training.study.study_stage",
+            config="training.study.config:RewardModelStudyTableConfig",
+            inputs=("snapshot", "training_snapshot", "base_model"),
+            sources=(*_COMMON, "training/reward_model", "training/benchmark", "training/study"),
+            libraries=(*_MODELS, "peft", "numpy"),
+        ),
+        Stage(
             name="policy_benchmark",
             module="training.benchmark.policy_stage",
             config="training.benchmark.config:PolicyBenchmarkConfig",

@@ -10,10 +10,13 @@ SOURCES = dg.DynamicPartitionsDefinition(name="sources")
 # One per round that went to physicians, and per round of adjudication: what went out and what came back share its name.
 REVIEW_ROUNDS = dg.DynamicPartitionsDefinition(name="review_rounds")
 ADJUDICATION_ROUNDS = dg.DynamicPartitionsDefinition(name="adjudication_rounds")
+# One per cell of the study of the reward model: variant and seed.
+STUDY_CELLS = dg.DynamicPartitionsDefinition(name="study_cells")
 PARTITIONS_OF = {
     "source_records": SOURCES,
     "review_exports": REVIEW_ROUNDS,
     "review_rounds": REVIEW_ROUNDS,
     "adjudication_exports": ADJUDICATION_ROUNDS,
     "adjudication_rounds": ADJUDICATION_ROUNDS,
+    "reward_model_cells": STUDY_CELLS,
 }

@@ -42,7 +42,9 @@ def perform_step(
         if artifacts is None:
             key = step.key(lasting(config), refs, past, gathered)
             if step.stage is not None:
-                compute.run(context, _launch_spec(step, settings, config, refs, key, context.run_id))
+                # A stage gets what is gathered by `asset/partition`, and what its past stood for as `past`.
+                read = {**refs, **gathered, **({"past": past} if past else {})}
+                compute.run(context, _launch_spec(step, settings, config, read, key, context.run_id))
                 artifacts = store.recall(key)
             else:
                 artifacts = _run_here(context, step, settings, store, config, refs, past, gathered, key)

@@ -8,7 +8,7 @@ import pytest
 from assets.chain import CHAIN, SelectionError, steps_named, with_what_is_missing
 from assets.steps import Step
 from assets.warehouse.export import MARTS
-from orchestration.jobs import PARTITIONED
+from orchestration.jobs import PARTITIONED, STUDY
 
 NOUNS = {"instructions", "rubrics", "responses", "verdicts", "preferences", "reward_model", "policy", "reports", "warehouse"}
 # Deciding which instructions are kept is a group of its own; all of its assets are about instructions.
@@ -39,10 +39,18 @@ def test_every_output_of_the_chain_is_an_asset(defs: dg.Definitions) -> None:
     expected = {name for step in CHAIN if not step.checks for name in step.outputs}
     assert expected <= keys
     # Made by `ingest`'s preparation, a partition per source; and what goes to people and comes back, a partition per round.
-    expected |= set(PARTITIONED)
+    expected |= set(PARTITIONED) | set(STUDY)
     on_the_way = {key for key in keys - expected if not key.startswith(("stg_", "int_"))}
     assert on_the_way == SEEDS
     assert set(MARTS) >= TABLES
+
+
+def test_the_chain_waits_for_no_study(defs: dg.Definitions) -> None:
+    keys = {key.to_user_string() for key in defs.resolve_job_def("core").asset_layer.asset_graph.executable_asset_keys}
+    assert "report" in keys and not keys & {"reward_model_cells", *STUDY}
+    graph = defs.resolve_asset_graph()
+    parents = {key.to_user_string() for key in graph.get(dg.AssetKey("reward_model_study")).parent_keys}
+    assert parents == {"reward_model_cells", "reward_model_snapshot", "benchmark_snapshot", "base_model"}
 
 
 def test_groups_are_the_nouns(defs: dg.Definitions) -> None:

@@ -14,10 +14,14 @@ import pytest
 
 import training.stages
 from assets.chain import CHAIN
+from assets.reports.study_steps import STUDY_REPORT
+from assets.reward_model.study_steps import REWARD_MODEL_STUDY, cell_step
 from assets.steps import Settings, Step
 from training.manifests import ArtifactRef
 from training.stages import ROOT, STAGES
 
+# The study is in no chain; a cell of it stands for all.
+STEPS = (*CHAIN, cell_step("full-0"), REWARD_MODEL_STUDY, STUDY_REPORT)
 # Modules that no result depends on, and why; what they import is not followed.
 APART = {
     "assets/interfaces/__init__.py": "hands a step its inputs and takes its outputs; their content is in the key",
@@ -148,7 +152,7 @@ def plain(name: str) -> str:
     return name.lower().replace("_", "-")
 
 
-@pytest.mark.parametrize("step", CHAIN, ids=lambda step: step.name)
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
 def test_every_module_that_a_step_reaches_is_in_its_sources(step: Step) -> None:
     files = {path: way for path, way in reach(step).files.items() if not path.endswith("__init__.py")}
     assert files, f"{step.name}: nothing was followed"
@@ -156,7 +160,7 @@ def test_every_module_that_a_step_reaches_is_in_its_sources(step: Step) -> None:
     assert not left_out, f"{step.name}: in none of its sources, yet reached by its work: {left_out}"
 
 
-@pytest.mark.parametrize("step", CHAIN, ids=lambda step: step.name)
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
 def test_every_library_that_a_step_imports_is_in_its_key(step: Step) -> None:
     distributions = packages_distributions()
     named = {plain(library) for library in step.libraries}
@@ -183,7 +187,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def keys() -> dict[str, str]:
     training.stages.source_hash.cache_clear()
-    made = {step.name: step.key({"a": 1}, {"in": ArtifactRef(name="x", digest="1")}) for step in CHAIN}
+    made = {step.name: step.key({"a": 1}, {"in": ArtifactRef(name="x", digest="1")}) for step in STEPS}
     training.stages.source_hash.cache_clear()
     return made
 
@@ -208,8 +212,11 @@ def test_an_edited_readme_or_config_changes_no_key(tree: Path) -> None:
         ("training/policy/train.py", {"policy"}),
         ("training/base_model/random_model.py", {"base_model"}),
         ("training/generation/rollouts.py", {"policy", "base_rollouts", "policy_rollouts", "base_responses"}),
-        ("training/benchmark/policy_stage.py", {"reward_model_benchmark", "policy_benchmark"}),
-        ("assets/reports/report.css", {"report", "data_card"}),
+        ("training/benchmark/policy_stage.py", {"reward_model_benchmark", "policy_benchmark", "reward_model_study"}),
+        # How cells are compared trains no cell anew.
+        ("training/study/table.py", {"reward_model_study"}),
+        ("assets/reports/study_tables.py", {"report", "study_report"}),
+        ("assets/reports/report.css", {"report", "data_card", "study_report"}),
         ("assets/instructions/difficulty_local.py", {"difficulty", "data_card"}),
         ("assets/instructions/clusters.py", {"deduplicate"}),
         ("assets/checks/suites.py", {"contracts"}),

@@ -1,0 +1,233 @@
+"""One cell: what it keeps, what it lets go, and where it goes on after a kill."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.unit.training.benchmark.snapshots import KeywordScorer, calibrated, merged, tables, write
+from training.config import load_config
+from training.errors import StageRefusal
+from training.reward_model.config import RewardModelConfig
+from training.seen import SEEN, clusters_of, write_seen
+from training.snapshot import read_snapshot
+from training.study import budget, cell_stage
+from training.study.config import RewardModelCellConfig
+from training.study.predictions import read_predictions
+
+
+class Trainer:
+    """Stands in for the training of a reward model: writes what a cell reads of its artifact."""
+
+    def __init__(self) -> None:
+        self.configs: list[RewardModelConfig] = []
+        self.places: list[set[str]] = []
+        self.dies = False
+
+    def __call__(self, *, config: RewardModelConfig, inputs: dict[str, Path], output: Path, **places: Path) -> None:
+        assert set(inputs) == {"snapshot", "base_model"}
+        self.configs.append(config)
+        self.places.append(set(places))
+        (output / "model.safetensors").write_text("weights")
+        if self.dies:
+            raise KeyboardInterrupt
+        metrics = {"steps": 3, "trees_seen": 6, "tokens_seen": 60, "pointwise_identified": not config.pure_pairwise}
+        (output / "metrics.json").write_text(json.dumps(metrics | {"validation": {"accuracy": 0.5}}))
+        (output / "calibration.json").write_text(calibrated(one_class=["bonus"]).model_dump_json())
+        (output / "curve.csv").write_text("step,train_loss\n1,0.5\n")
+        write_seen(output, clusters_of(read_snapshot(inputs["snapshot"]).instructions))
+
+
+class Loader:
+    """Stands in for the scorer's loading; `dies` once where it is set."""
+
+    def __init__(self) -> None:
+        self.dies = False
+
+    def load(self, folder: Path, *, device: str) -> KeywordScorer:
+        assert (folder / "model.safetensors").exists()
+        if self.dies:
+            self.dies = False
+            raise KeyboardInterrupt
+        return KeywordScorer()
+
+
+@pytest.fixture
+def trainer(monkeypatch: pytest.MonkeyPatch) -> Trainer:
+    made = Trainer()
+    monkeypatch.setattr(cell_stage, "train_reward_model", made)
+    monkeypatch.setattr(cell_stage, "check_snapshot", lambda folder, *, role: None)
+    return made
+
+
+@pytest.fixture
+def loader(monkeypatch: pytest.MonkeyPatch) -> Loader:
+    made = Loader()
+    monkeypatch.setattr(cell_stage, "RewardScorer", made)
+    return made
+
+
+@pytest.fixture
+def inputs(tmp_path: Path) -> dict[str, Path]:
+    learned = write(tmp_path / "snapshot", merged(tables(2, split="rm_train"), tables(2, split="validation")))
+    base = tmp_path / "base_model"
+    base.mkdir()
+    return {"snapshot": learned, "base_model": base, "benchmark_snapshot": write(tmp_path / "benchmark", tables(3))}
+
+
+def config(variant: str = "full", **changes: Any) -> RewardModelCellConfig:
+    keys = load_config(RewardModelConfig, stage="reward_model", profile="smoke").model_copy(update=changes)
+    return RewardModelCellConfig.model_validate(
+        {"variant": variant, "match_tokens": False, "reward_model": keys.model_dump(), "max_responses": None}
+        | {"device": "cpu", "batch_size": 2}
+    )
+
+
+def run(inputs: dict[str, Path], output: Path, cell: RewardModelCellConfig, **places: Path) -> dict[str, Any]:
+    output.mkdir(exist_ok=True)
+    cell_stage.run(config=cell, inputs=inputs, output=output, **places)
+    said: dict[str, Any] = json.loads((output / "cell.json").read_text())
+    return said
+
+
+@pytest.mark.usefixtures("loader")
+def test_a_cell_keeps_what_it_says_and_no_weights(trainer: Trainer, inputs: dict[str, Path], tmp_path: Path) -> None:
+    said = run(inputs, tmp_path / "out", config(seed=4))
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"predictions.parquet", "cell.json", "curve.csv", SEEN}
+    assert (said["variant"], said["seed"], said["responses"], said["not_identified"]) == ("full", 4, 6, ["bonus"])
+    assert said["training"]["tokens_seen"] == 60
+    assert said["trained_under"] == said["config"]["reward_model"] == trainer.configs[0].model_dump(mode="json")
+    predictions = read_predictions(tmp_path / "out")
+    assert len(predictions) == 3 * 2 * 4
+    good = predictions["corpus-benchmark-0-good", "corpus-benchmark-0-dose"]
+    assert (good.pair_score, good.point_score, good.verdict) == (2.0, 2.0, "met")
+    # A tier that is not identified has no verdict.
+    assert predictions["corpus-benchmark-0-good", "corpus-benchmark-0-kind"].verdict == "unknown"
+
+
+@pytest.mark.usefixtures("trainer", "loader")
+def test_no_label_of_the_benchmark_stands_in_a_cell(inputs: dict[str, Path], tmp_path: Path) -> None:
+    run(inputs, tmp_path / "one", config())
+    names = set(pq.read_schema(tmp_path / "one" / "predictions.parquet").names)
+    assert names == {"response_id", "criterion_id", "pair_score", "point_score", "p_met", "verdict"}
+    # With every label turned round, the cell is the same, bit for bit.
+    rows = tables(3)
+    for verdict in rows["resolved_verdicts"]:
+        verdict["verdict"] = {"met": "unmet", "unmet": "met"}[verdict["verdict"]]
+    inputs["benchmark_snapshot"] = write(tmp_path / "turned", rows)
+    run(inputs, tmp_path / "two", config())
+    for name in ("predictions.parquet", "cell.json"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+@pytest.mark.usefixtures("trainer", "loader")
+def test_the_pairwise_loss_alone_gives_an_order_and_nothing_else(inputs: dict[str, Path], tmp_path: Path) -> None:
+    said = run(inputs, tmp_path / "out", config("pure_pairwise", pure_pairwise=True, pointwise_weight=0.0))
+    assert not said["pointwise_identified"]
+    found = set(read_predictions(tmp_path / "out").values())
+    assert {(p.point_score, p.p_met, p.verdict) for p in found} == {(None, None, "unknown")}
+    assert {p.pair_score for p in found} == {2.0, -2.0}
+
+
+@pytest.mark.usefixtures("loader")
+def test_a_benchmark_that_shares_a_cluster_is_refused_before_anything_is_trained(
+    trainer: Trainer, inputs: dict[str, Path], tmp_path: Path
+) -> None:
+    rows = tables(3)
+    rows["instructions"][1]["cluster_id"] = "c-corpus-validation-0"
+    inputs["benchmark_snapshot"] = write(tmp_path / "shared", rows)
+    with pytest.raises(StageRefusal, match="snapshot has seen the cluster c-corpus-validation-0 of .* corpus-benchmark-1"):
+        run(inputs, tmp_path / "out", config())
+    assert trainer.configs == []
+
+
+@pytest.mark.usefixtures("trainer", "loader")
+def test_a_benchmark_without_labels_is_refused(inputs: dict[str, Path], tmp_path: Path) -> None:
+    rows = tables(1)
+    for verdict in rows["resolved_verdicts"]:
+        verdict["judge_kind"] = "assumed"
+    inputs["benchmark_snapshot"] = write(tmp_path / "assumed", rows)
+    with pytest.raises(StageRefusal, match="no labelled response"):
+        run(inputs, tmp_path / "out", config())
+
+
+def test_a_kill_while_training_leaves_no_model_and_the_state_in_the_working_folder(
+    trainer: Trainer, loader: Loader, inputs: dict[str, Path], tmp_path: Path
+) -> None:
+    working, curves = tmp_path / "working", tmp_path / "curves"
+    trainer.dies = True
+    with pytest.raises(KeyboardInterrupt):
+        run(inputs, tmp_path / "out", config(), working=working, curves=curves)
+    assert not (working / "checkpoint").exists()
+    trainer.dies = False
+    run(inputs, tmp_path / "out", config(), working=working, curves=curves)
+    assert trainer.places == [{"working", "curves"}] * 2
+
+
+def test_a_kill_while_scoring_trains_nothing_anew(
+    trainer: Trainer, loader: Loader, inputs: dict[str, Path], tmp_path: Path
+) -> None:
+    loader.dies = True
+    with pytest.raises(KeyboardInterrupt):
+        run(inputs, tmp_path / "out", config(), working=tmp_path / "working")
+    said = run(inputs, tmp_path / "out", config(), working=tmp_path / "working")
+    assert len(trainer.configs) == 1 and said["responses"] == 6
+
+
+def test_without_a_working_folder_weights_go_also_when_scoring_fails(
+    trainer: Trainer, loader: Loader, inputs: dict[str, Path], tmp_path: Path
+) -> None:
+    loader.dies = True
+    with pytest.raises(KeyboardInterrupt):
+        run(inputs, tmp_path / "out", config())
+    assert len(trainer.configs) == 1 and list((tmp_path / "out").iterdir()) == []
+
+
+class Encoder:
+    """Pieces of a fixed length."""
+
+    def instruction(self, text: str) -> list[int]:
+        return [0] * 10
+
+    def response(self, text: str) -> list[int]:
+        return [0] * 20
+
+    def criterion(self, criterion: Any) -> list[int]:
+        return [0] * 5
+
+
+def test_as_many_tokens_by_hand(tmp_path: Path) -> None:
+    rows = tables(1, split="rm_train")
+    rows["resolved_verdicts"][0]["verdict"] = "unknown"
+    snapshot = read_snapshot(write(tmp_path / "learned", rows))
+    # One instruction, two responses in one tree, seven known verdicts of eight: 10 + 40 without criteria, and 35 of them.
+    assert budget.token_ratio(snapshot, "rm_train", Encoder(), responses_per_tree=2) == (85 / 50, 1, 1)  # type: ignore[arg-type]
+    # In trees of one response the instruction stands twice.
+    assert budget.token_ratio(snapshot, "rm_train", Encoder(), responses_per_tree=1) == (95 / 60, 2, 1)  # type: ignore[arg-type]
+    keys = config().reward_model.model_copy(
+        update={"max_steps": 10, "epochs": 20, "trees_per_step": 1, "responses_per_tree": 2, "max_trees": None}
+    )
+    found = budget.matched(keys, snapshot, Encoder())  # type: ignore[arg-type]
+    # An epoch is one step: 10 steps × 1.7.
+    assert (found.max_steps, found.epochs) == (17, 17)
+    fewer = budget.matched(keys.model_copy(update={"epochs": 4}), snapshot, Encoder())  # type: ignore[arg-type]
+    assert (fewer.max_steps, fewer.epochs) == (7, 7)
+    with pytest.raises(StageRefusal, match="no known verdict in split panel_train"):
+        budget.token_ratio(snapshot, "panel_train", Encoder(), responses_per_tree=1)  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("loader")
+def test_a_cell_with_a_matched_budget_is_trained_for_more_steps(
+    trainer: Trainer, inputs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import transformers
+
+    monkeypatch.setattr(transformers.AutoTokenizer, "from_pretrained", lambda folder: None)
+    monkeypatch.setattr(cell_stage, "PromptEncoder", lambda tokenizer: Encoder())
+    cell = config(max_trees=None, max_steps=2, trees_per_step=1).model_copy(update={"match_tokens": True})
+    said = run(inputs, tmp_path / "out", cell)
+    # Two instructions of two responses and four criteria each: 90 tokens a tree against 50.
+    assert trainer.configs[0].max_steps == round(2 * 90 / 50)
+    assert said["trained_under"]["max_steps"] == 4 and said["config"]["reward_model"]["max_steps"] == 2

@@ -86,7 +86,7 @@ class Change:
         """Whether the new wording says the contrary of a statement that the old wording carried."""
         if self.negated is not None and (negations(statement) > 0) != self.negated:
             return False
-        return self.kind != "omission" and self.token in content_words(statement)
+        return self.token in content_words(statement)
 
     def takes_from(self, statement: str) -> bool | None:
         """Whether an omission takes away what a statement says: all the item's words True, none False, some None."""

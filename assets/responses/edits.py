@@ -70,7 +70,14 @@ def edit_responses(
         chosen = choose(candidates, config.edits_per_answer, rng)
         if home[key][0] in EXCERPT_SPLITS:
             near = nearest_asides(questions[key], home[key], asides)
-            chosen += excerpts(row["text"], statements[key], asides=near, number=config.excerpts_per_answer, rng=rng)
+            chosen += excerpts(
+                row["text"],
+                statements[key],
+                asides=near,
+                taken={edit.text for edit in chosen},
+                number=config.excerpts_per_answer,
+                rng=rng,
+            )
         for attempt, edit in enumerate(chosen):
             response = RawResponse(
                 response_id=content_id("response", key, MODEL, edit.text),

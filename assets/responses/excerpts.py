@@ -16,7 +16,7 @@ calibrating or measuring on these would say that nothing is ever met.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from assets.responses.alignment import AMBIGUITY, MIN_RECALL, Alignment, align, sentence_spans
@@ -31,7 +31,13 @@ SPLITS = ("rm_train", "panel_train")
 
 
 def excerpts(
-    answer: str, statements: Sequence[Statement], *, asides: Sequence[str], number: int, rng: random.Random
+    answer: str,
+    statements: Sequence[Statement],
+    *,
+    asides: Sequence[str],
+    taken: Collection[str],
+    number: int,
+    rng: random.Random,
 ) -> list[Edit]:
     """At most `number` excerpts with distinct texts, each of which misses a statement; none of an answer of one sentence.
 
@@ -39,6 +45,7 @@ def excerpts(
         answer: a physician's.
         statements: of its question's rubric.
         asides: sentences on other questions; one that carries a statement is not used.
+        taken: texts that there are already: an answer less one sentence may be an edit as well as an excerpt.
         number: how many are wanted.
         rng: decides which sentences are kept, and which asides stand where.
     """
@@ -59,6 +66,8 @@ def excerpts(
         for text in rng.sample(foreign, min(len(foreign), rng.randint(0, len(sentences) - len(kept)))):
             pieces.insert(rng.randint(0, len(pieces)), text)
         text = " ".join(pieces)
+        if text in taken:
+            continue
         index = min(set(range(len(sentences))) - kept)
         found.setdefault(text, Edit(kind="excerpt", index=index, text=text, evidence=None, verdicts=verdicts))
     return list(found.values())

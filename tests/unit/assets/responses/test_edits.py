@@ -175,6 +175,14 @@ def test_excerpts_come_on_top_of_the_edits_where_models_are_trained() -> None:
     assert set(kinds_made("validation")) == {*kinds_made("rm_train")} - {"excerpt"}
 
 
+def test_no_two_edited_answers_are_the_same() -> None:
+    splits, questions, criteria, answers = tables("rm_train")
+    answers[0]["text"] = ANSWER.split("\n")[0].rpartition(" Fever")[0]
+    made = edit_responses(splits, questions, criteria, answers, config=EditConfig(edits_per_answer=8, excerpts_per_answer=8))
+    ids = [row["response_id"] for row in made.responses]
+    assert len(ids) == len(set(ids)) > 2
+
+
 def test_a_verdict_that_is_unknown_gets_no_row() -> None:
     splits, questions, criteria, answers = tables("rm_train")
     answers[0]["text"] += " Amoxicillin is the treatment of choice."

@@ -19,7 +19,7 @@ ASIDES = ("Gout hurts.", "Itching lasts for many weeks.", "Rest well.")
 
 
 def drawn(number: int, seed: int = 0) -> list[str]:
-    found = excerpts(ANSWER, STATEMENTS, asides=ASIDES, number=number, rng=random.Random(seed))
+    found = excerpts(ANSWER, STATEMENTS, asides=ASIDES, taken=(), number=number, rng=random.Random(seed))
     return [edit.text for edit in found]
 
 
@@ -50,7 +50,7 @@ def test_keeping_more_never_turns_met_into_unmet(recalls: list[float], kept: set
 
 
 def test_excerpts_keep_the_order_and_miss_a_statement() -> None:
-    found = excerpts(ANSWER, STATEMENTS, asides=ASIDES, number=4, rng=random.Random(0))
+    found = excerpts(ANSWER, STATEMENTS, asides=ASIDES, taken=(), number=4, rng=random.Random(0))
     sentences = [ANSWER[a:b] for a, b in sentence_spans(ANSWER)]
     assert len({edit.text for edit in found}) == 4
     for edit in found:
@@ -75,8 +75,14 @@ def test_equal_seeds_give_equal_excerpts() -> None:
     assert any(drawn(3, seed=1) != drawn(3, seed=seed) for seed in range(2, 6))
 
 
+def test_a_text_that_is_there_already_is_not_made_again() -> None:
+    short = "Scabies is treated with permethrin. Wash all bedding."
+    found = excerpts(short, STATEMENTS, asides=(), taken={"Wash all bedding."}, number=2, rng=random.Random(0))
+    assert [edit.text for edit in found] == ["Scabies is treated with permethrin."]
+
+
 def test_one_sentence_has_no_excerpt() -> None:
-    assert excerpts("Wash all bedding.", STATEMENTS, asides=ASIDES, number=2, rng=random.Random(0)) == []
+    assert excerpts("Wash all bedding.", STATEMENTS, asides=ASIDES, taken=(), number=2, rng=random.Random(0)) == []
 
 
 def test_asides_are_of_the_same_split_and_other_clusters_nearest_first() -> None:

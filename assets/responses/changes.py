@@ -1,7 +1,9 @@
-"""Changes to one sentence that turn what it says into something else: a number, a word for its opposite, a drug, a negation.
+"""Changes to one sentence: a number, a word for its opposite, a drug or a negation that turns it round, an item left out.
 
 What belongs here: which changes a sentence allows. What does not: which statements they concern (`edits.py`).
-A change names the words it rests on, so that a statement without them is not taken to be contradicted.
+A change names the words it rests on, so that a statement without them is not taken to be contradicted. An omission contradicts
+nothing: statements that name the item are no longer met, those on its neighbours in the enumeration still are, although they
+share all other words with it. So it takes reading the item, and not the words that siblings share, to tell the two apart.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from typing import Literal
 from assets.instructions.terms import DRUGS, negations
 from training.benchmark.baselines import content_words
 
-EditKind = Literal["removal", "number", "entity", "negation"]
+EditKind = Literal["removal", "number", "entity", "negation", "omission"]
 
 # Words that turn a sentence round wherever they stand.
 _ANYWHERE = (
@@ -50,15 +52,29 @@ _REMOVE = re.compile(r"\b(is|are|was|were|can|should|will|must|do|does|did)\s+no
 _PREDICATION = re.compile(
     r"\b(?:is|are|was|were|be|been)(?:\s+[a-z]+ly|\s+(?:not|very|more|also|often|considered))*\s+$", re.IGNORECASE
 )
+# An item of an enumeration between two commas, of which more items and an "and" or "or" follow.
+_ITEM = re.compile(r", (?P<item>[\w'/-]+(?: [\w'/-]+){0,3})(?=(?:, [^,.;:()]{2,40})*,? (?:and|or) )")
+# What begins a clause or an aside, and no item.
+# fmt: off
+_NO_ITEM = frozenset({
+    "also", "although", "and", "are", "as", "because", "but", "can", "he", "however", "if", "including", "is", "it", "like",
+    "may", "not", "or", "she", "should", "so", "such", "that", "then", "there", "these", "they", "this", "was", "we", "were",
+    "when", "where", "which", "while", "who", "will", "you",
+})
+# fmt: on
 # Of the subject ("X lowers fever") a swap says nothing about X; of what something *is* it says the contrary.
 _NAMING = re.compile(r"\b(?:is|are|called|include|includes)(?:\s+\w+)?\s+$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A sentence's new wording, the word it rests on, and how many negations a statement must have to be concerned.
+    """A sentence's new wording and what it rests on.
 
-    `negated` is None where negations play no part; else whether the statement concerned is itself negated.
+    Attributes:
+        kind: of the change.
+        sentence: the new wording.
+        token: the word that was changed; of an omission the whole item.
+        negated: None where negations play no part; else whether the statement concerned is itself negated.
     """
 
     kind: EditKind
@@ -72,6 +88,12 @@ class Change:
             return False
         return self.token in content_words(statement)
 
+    def takes_from(self, statement: str) -> bool | None:
+        """Whether an omission takes away what a statement says: all the item's words True, none False, some None."""
+        item = content_words(self.token)
+        named = item & content_words(statement)
+        return True if named == item else None if named else False
+
 
 def changes(sentence: str, *, context: str) -> list[Change]:
     """Every change that a sentence allows; none for a question.
@@ -82,7 +104,8 @@ def changes(sentence: str, *, context: str) -> list[Change]:
     """
     if sentence.rstrip().endswith("?"):
         return []
-    found = [*_numbers(sentence), *_opposites(sentence), *_drugs(sentence, context), *_negations(sentence)]
+    found = [*_numbers(sentence), *_opposites(sentence), *_drugs(sentence, context)]
+    found += [*_negations(sentence), *_omissions(sentence)]
     return [change for change in found if change.sentence != sentence]
 
 
@@ -128,6 +151,17 @@ def _negations(sentence: str) -> Iterator[Change]:
         if token is not None:
             changed = sentence[: match.start()] + (match.group(1) or match.group(2)) + sentence[match.end() :]
             yield Change(kind="negation", sentence=changed, token=token, negated=True)
+
+
+def _omissions(sentence: str) -> Iterator[Change]:
+    for match in _ITEM.finditer(sentence):
+        item = match.group("item")
+        if item.split()[0].lower() in _NO_ITEM or not content_words(item):
+            continue
+        changed = sentence[: match.start()] + sentence[match.end() :]
+        # Named elsewhere in the sentence, the item is not gone.
+        if not content_words(item) & content_words(changed):
+            yield Change(kind="omission", sentence=changed, token=item)
 
 
 def _next_content_word(text: str) -> str | None:

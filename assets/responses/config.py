@@ -46,10 +46,12 @@ class EditConfig(StrictConfig):
     Attributes:
         seed: with the instruction's id it seeds that instruction's own generator.
         edits_per_answer: at most so many edited answers per physician's answer; fewer where no edit is clear.
+        excerpts_per_answer: at most so many answers made of some of its sentences and of foreign ones; fewer where it is short.
     """
 
     seed: int = 0
     edits_per_answer: int = Field(default=3, ge=1, le=8)
+    excerpts_per_answer: int = Field(default=2, ge=0, le=8)
 
 
 class GeneratorConfig(StrictConfig):

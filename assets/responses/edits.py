@@ -1,13 +1,15 @@
-"""Answers edited from a physician's, one sentence each, whose verdicts on that sentence are known by construction.
+"""Answers edited from a physician's, whose verdicts on what was edited are known by construction: one sentence, or excerpts.
 
-What belongs here: which edits of an answer are clear, choosing among them, and the verdicts they give. What does not: finding
-a statement's sentence (`alignment.py`) and the wording of a change (`changes.py`). For training only: benchmark and external
-questions are never edited.
+What belongs here: which edits of one sentence are clear, choosing among them, and the verdicts they give. What does not:
+finding a statement's sentence (`alignment.py`), the wording of a change (`changes.py`), excerpts (`excerpts.py`). For training
+only: benchmark and external questions are never edited.
 
 Verdicts on the statements of a rubric, given the edited sentence:
 - carried by it alone: `construction`. Removed: main and bonus unmet, veto met (leaving out is no contradiction). Changed in a
   word that the statement has too: main or bonus unmet, and veto unmet.
 - carried by others, this one far from it: `assumed` met, as for the physician's own answer.
+- an item of an enumeration left out, which the statement names: main or bonus unmet, veto met; which it doesn't name: `assumed`
+  met.
 - anything else is ambiguous and gets no verdict, which the warehouse resolves to unknown. An unknown veto blocks overall
   preferences, so an edit with an ambiguous statement is not made.
 """
@@ -18,40 +20,23 @@ import json
 import random
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from assets.instructions.sources.base import RawResponse, RawVerdict
 from assets.responses.alignment import Alignment, align, sentence_spans
-from assets.responses.changes import Change, EditKind, changes
+from assets.responses.changes import Change, changes
 from assets.responses.compose import Generated
 from assets.responses.config import EditConfig
+from assets.responses.edited_answer import Edit, Statement
+from assets.responses.excerpts import SPLITS as EXCERPT_SPLITS
+from assets.responses.excerpts import all_asides, excerpts, nearest_asides
 from assets.rubrics.statements import VETO_PREFIX
 from training.records import HELD_OUT_SPLITS, JudgeKind, Verdict, content_id
 
 MODEL = "edited"
 JUDGE = "editor"
 PHYSICIAN = "physician"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Statement:
-    """A statement of a rubric: the criterion that asks for it and the veto on contradicting it."""
-
-    text: str
-    criterion_id: str
-    veto_id: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Edit:
-    """One edited answer: how, which sentence was touched, and for each statement (criterion verdict, veto verdict, kind)."""
-
-    kind: EditKind
-    index: int
-    text: str
-    evidence: str
-    verdicts: tuple[tuple[Verdict, Verdict, JudgeKind], ...]
 
 
 def edit_responses(
@@ -71,17 +56,29 @@ def edit_responses(
         responses: rows of `raw_responses`.
         config: seed and number of edits.
     """
-    split_of = {row["instruction_id"]: row["split"] for row in splits}
     questions = {row["instruction_id"]: row["text"] for row in instructions}
+    home = {row["instruction_id"]: (row["split"], row["cluster_id"]) for row in splits}
     statements = statements_of(criteria)
+    asides = all_asides({row["instruction_id"]: row["text"] for row in responses if row["model"] == PHYSICIAN}, home)
     made, verdicts = [], []
     for row in sorted(responses, key=lambda item: item["response_id"]):
         key = row["instruction_id"]
-        if row["model"] != PHYSICIAN or key not in statements or split_of[key] in HELD_OUT_SPLITS:
+        if row["model"] != PHYSICIAN or key not in statements or home[key][0] in HELD_OUT_SPLITS:
             continue
         candidates = clear_edits(row["text"], statements[key], question=questions[key])
         rng = random.Random(f"{config.seed}:{key}")
-        for attempt, edit in enumerate(choose(candidates, config.edits_per_answer, rng)):
+        chosen = choose(candidates, config.edits_per_answer, rng)
+        if home[key][0] in EXCERPT_SPLITS:
+            near = nearest_asides(questions[key], home[key], asides)
+            chosen += excerpts(
+                row["text"],
+                statements[key],
+                asides=near,
+                taken={edit.text for edit in chosen},
+                number=config.excerpts_per_answer,
+                rng=rng,
+            )
+        for attempt, edit in enumerate(chosen):
             response = RawResponse(
                 response_id=content_id("response", key, MODEL, edit.text),
                 instruction_id=key,
@@ -162,6 +159,12 @@ def _judge(
     for statement, alignment in zip(statements, alignments, strict=True):
         if alignment.untouched(index):
             verdicts.append(("met", "met", "assumed"))
+        elif change is not None and change.kind == "omission":
+            gone = change.takes_from(statement.text)
+            # Named in part, or carried elsewhere as well: whether the statement still stands is not clear.
+            if gone is None or (gone and not alignment.clear(index)):
+                return None
+            verdicts.append(("unmet", "met", "construction") if gone else ("met", "met", "assumed"))
         elif not alignment.clear(index):
             return None
         elif change is None:
@@ -176,6 +179,8 @@ def _judge(
 def _verdicts(response_id: str, edit: Edit, statements: Sequence[Statement]) -> Iterator[RawVerdict]:
     for statement, (verdict, veto, kind) in zip(statements, edit.verdicts, strict=True):
         for criterion_id, value in ((statement.criterion_id, verdict), (statement.veto_id, veto)):
+            if value == "unknown":
+                continue
             yield RawVerdict(
                 response_id=response_id,
                 criterion_id=criterion_id,

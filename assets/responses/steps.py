@@ -91,7 +91,10 @@ CANDIDATES = Step(
     sources=(
         "training/records.py",
         "training/generation/eligible.py",
-        *(f"assets/responses/{name}.py" for name in ("alignment", "changes", "compose", "config", "edits")),
+        *(
+            f"assets/responses/{name}.py"
+            for name in ("alignment", "changes", "compose", "config", "edited_answer", "edits", "excerpts")
+        ),
         *(f"assets/responses/{name}.py" for name in ("gather", "sorting", "steps")),
         "assets/rubrics/statements.py",
         "assets/instructions/tables.py",

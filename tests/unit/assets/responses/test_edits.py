@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -66,6 +67,11 @@ def test_two_sentences_alike_are_clear_for_neither() -> None:
         ("It is not harmful.", "negation", ["It is harmful."]),
         ("It may help.", "negation", []),
         ("Is it safe to take 5 mg?", "negation", []),
+        ("It causes nausea, dizziness, and fever.", "omission", ["It causes nausea, and fever."]),
+        ("Eat fish, nuts, red beans or eggs.", "omission", ["Eat fish, red beans or eggs.", "Eat fish, nuts or eggs."]),
+        ("In adults, however, it heals and fades.", "omission", []),
+        ("It causes fever, dry cough, and wet cough.", "omission", []),
+        ("Rest, which helps, and drink.", "omission", []),
     ],
 )
 def test_changes(sentence: str, kind: str, expected: list[str]) -> None:
@@ -96,6 +102,32 @@ def test_an_edit_that_leaves_a_statement_in_doubt_is_not_made() -> None:
     assert kinds == {"removal"}, "the number stands in the sentence but not in the statement"
 
 
+EFFECTS = "Side effects are nausea, dizziness, and fever. Ask a doctor."
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        ("Dizziness is one of the side effects", ("unmet", "met", "construction")),
+        ("Fever is one of the side effects", ("met", "met", "assumed")),
+    ],
+)
+def test_an_item_left_out_misses_its_own_statement_and_not_its_neighbours(statement: str, expected: tuple[str, ...]) -> None:
+    edits = clear_edits(EFFECTS, statements(statement, "Dizziness is one of the side effects"), question="?")
+    omission = next(edit for edit in edits if edit.kind == "omission")
+    assert omission.text == "Side effects are nausea, and fever. Ask a doctor."
+    assert omission.verdicts[0] == expected
+
+
+def test_an_omission_that_leaves_a_statement_in_doubt_is_not_made() -> None:
+    answer = "Side effects are nausea, severe dizziness, and fever. Ask a doctor."
+    named_in_part = statements("Severe dizziness is a side effect", "Dizziness is a side effect")
+    elsewhere = statements("Dizziness is one of the side effects")
+    twice = EFFECTS + " Dizziness is among side effects."
+    assert "omission" not in {edit.kind for edit in clear_edits(answer, named_in_part, question="?")}
+    assert "omission" not in {edit.kind for edit in clear_edits(twice, elsewhere, question="?")}
+
+
 def test_a_single_sentence_is_not_removed() -> None:
     edits = clear_edits("The treatment is amoxicillin.", statements("The treatment is amoxicillin"), question="?")
     assert {edit.kind for edit in edits} == {"entity", "negation"}
@@ -120,7 +152,7 @@ def tables(split: str) -> tuple[list[dict[str, Any]], ...]:
 
 
 def test_rows() -> None:
-    made = edit_responses(*tables("rm_train"), config=EditConfig())
+    made = edit_responses(*tables("rm_train"), config=EditConfig(excerpts_per_answer=0))
     assert len(made.responses) == 3
     assert {row["model"] for row in made.responses} == {"edited"}
     assert all(json.loads(row["sampling"])["of"] == "r" for row in made.responses)
@@ -129,7 +161,35 @@ def test_rows() -> None:
         ("editor", "construction"),
         ("physician", "assumed"),
     }
-    assert made == edit_responses(*tables("rm_train"), config=EditConfig())
+    assert made == edit_responses(*tables("rm_train"), config=EditConfig(excerpts_per_answer=0))
+
+
+def kinds_made(split: str) -> list[str]:
+    made = edit_responses(*tables(split), config=EditConfig(excerpts_per_answer=2))
+    return [json.loads(row["sampling"])["edit"] for row in made.responses]
+
+
+def test_excerpts_come_on_top_of_the_edits_where_models_are_trained() -> None:
+    assert kinds_made("rm_train").count("excerpt") == 2
+    assert len(kinds_made("rm_train")) == 5
+    assert set(kinds_made("validation")) == {*kinds_made("rm_train")} - {"excerpt"}
+
+
+def test_no_two_edited_answers_are_the_same() -> None:
+    splits, questions, criteria, answers = tables("rm_train")
+    answers[0]["text"] = ANSWER.split("\n")[0].rpartition(" Fever")[0]
+    made = edit_responses(splits, questions, criteria, answers, config=EditConfig(edits_per_answer=8, excerpts_per_answer=8))
+    ids = [row["response_id"] for row in made.responses]
+    assert len(ids) == len(set(ids)) > 2
+
+
+def test_a_verdict_that_is_unknown_gets_no_row() -> None:
+    splits, questions, criteria, answers = tables("rm_train")
+    answers[0]["text"] += " Amoxicillin is the treatment of choice."
+    made = edit_responses(splits, questions, criteria, answers, config=EditConfig(excerpts_per_answer=8))
+    assert "unknown" not in {row["verdict"] for row in made.verdicts}
+    rows = Counter(row["response_id"] for row in made.verdicts)
+    assert min(rows.values()) == 5, "the statement on amoxicillin stands in two sentences, of which one was kept"
 
 
 @pytest.mark.parametrize("split", ["benchmark", "external"])

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from assets.reports import study_plots
 from assets.reports.figures import Row
 from assets.reports.paper import CITATION
-from assets.reports.render import environment
 from assets.reports.study_tables import (
     COUNT,
     difference_table,
@@ -25,6 +24,7 @@ from assets.reports.study_tables import (
 )
 from assets.reports.study_words import Study, answers, caveats
 from assets.reports.tables import Table
+from assets.reports.templates import environment
 
 WIDTH = 100
 LIMITS = (

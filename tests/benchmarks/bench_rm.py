@@ -152,16 +152,10 @@ def main(argv: list[str] | None = None) -> int:
                 if task.kind not in arguments.only or precision not in arguments.precision:
                     continue
                 options = {"batch": arguments.batch or task.batch, "autocast": arguments.autocast}
+                options["repeats"] = min(repeats, 3) if task.kind == "score" else repeats
                 try:
-                    rows.append(
-                        measure(
-                            task,
-                            precision,
-                            folder=folder,
-                            repeats=min(repeats, 3) if task.kind == "score" else repeats,
-                            **options,
-                        )
-                    )
+                    rows.append(measure(task, precision, folder=folder, **options))
+                    show(f"    usual {rows[-1].usual.median:.2f} s, tree {rows[-1].tree.median:.2f} s: {rows[-1].ratio:.2f} x")
                 except (NotTheSame, WorkerDied) as error:
                     failures.append(f"{task.name}, {precision}: {error}")
     show(table(rows))

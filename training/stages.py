@@ -18,6 +18,8 @@ from training.manifests import canonical_json, sha256_file, sha256_text
 
 ROOT = Path(__file__).parents[1]
 _MODELS = ("torch", "transformers", "pyarrow")
+# What training a reward model imports beside them.
+_TRAINING = ("peft", "accelerate", "matplotlib", "numpy", "tensorboard")
 _COMMON = (
     "training/records.py",
     "training/snapshot.py",
@@ -87,7 +89,7 @@ STAGES: dict[str, Stage] = {
             config="training.reward_model.config:RewardModelConfig",
             inputs=("snapshot", "base_model"),
             sources=(*_COMMON, "training/reward_model", *_METRICS),
-            libraries=(*_MODELS, "peft", "accelerate", "matplotlib", "numpy", "tensorboard"),
+            libraries=(*_MODELS, *_TRAINING),
             resumes=True,
         ),
         Stage(
@@ -146,7 +148,7 @@ STAGES: dict[str, Stage] = {
                 *(f"training/benchmark/{name}.py" for name in ("systems", "baselines", "examples")),
                 *(f"training/study/{name}.py" for name in ("cell_stage", "config", "variants", "budget", "predictions")),
             ),
-            libraries=(*_MODELS, "peft"),
+            libraries=(*_MODELS, *_TRAINING),
         ),
         # It also gets every cell there is, as `reward_model_cells/<cell>`, and as `past` the study before.
         Stage(
@@ -155,7 +157,7 @@ STAGES: dict[str, Stage] = {
             config="training.study.config:RewardModelStudyTableConfig",
             inputs=("snapshot", "training_snapshot", "base_model"),
             sources=(*_COMMON, "training/reward_model", "training/benchmark", "training/study"),
-            libraries=(*_MODELS, "peft", "numpy"),
+            libraries=(*_MODELS, *_TRAINING),
         ),
         Stage(
             name="policy_benchmark",

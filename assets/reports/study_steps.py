@@ -44,7 +44,7 @@ STUDY_REPORT = Step(
         *(f"assets/reports/{name}" for name in ("study.html.j2", "macros.html.j2", "report.css", "figures.py", "plots.py")),
         *(
             f"assets/reports/{name}.py"
-            for name in ("render", "tables", "judge_tables", "model_tables", "model_rows", "headline", "paper")
+            for name in ("templates", "tables", "judge_tables", "model_tables", "model_rows", "headline", "paper")
         ),
         "training/benchmark/bootstrap.py",
         "training/records.py",

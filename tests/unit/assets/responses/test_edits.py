@@ -10,7 +10,8 @@ import pytest
 from assets.responses.alignment import align, sentence_spans
 from assets.responses.changes import changes
 from assets.responses.config import EditConfig
-from assets.responses.edits import Statement, choose, clear_edits, edit_responses
+from assets.responses.edited_answer import Statement
+from assets.responses.edits import choose, clear_edits, edit_responses
 from assets.rubrics.statements import statement_rubric
 
 ANSWER = (

@@ -10,7 +10,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help demo test label-studio test-label-studio vllm test-vllm ui docs lint clean bench-data bench-curation bench-dedup bench-marts bench-replay
+.PHONY: help demo test label-studio test-label-studio vllm test-vllm ui docs curves lint clean bench-data bench-curation bench-dedup bench-marts bench-replay
 
 help:
 	@echo "make demo   raw instructions to report on the embedded corpus (Gemma-3-270M, two cores, no network)"
@@ -19,6 +19,7 @@ help:
 	@echo "make vllm   vLLM's own environment in .venv-vllm, for promedical serve (3.4 GB); make test-vllm tests with it"
 	@echo "make ui     Dagster UI on 127.0.0.1:3000, with the history of your runs"
 	@echo "make docs   the warehouse's tables and columns, on 127.0.0.1:8080"
+	@echo "make curves   TensorBoard on 127.0.0.1:6006: losses and accuracies of reward models, also while they train"
 	@echo "make bench-data   823,703 instructions from raw files to marts, with limits and peers (about half an hour)"
 
 $(VENV)/made: 
@@ -65,6 +66,9 @@ docs: $(VENV)/local
 	@test -f .promedical/warehouse/promedical.duckdb || { echo "no warehouse yet: run make demo first"; exit 1; }
 	$(DBT_DOCS) generate --project-dir dbt_project --profiles-dir dbt_project
 	$(DBT_DOCS) serve --project-dir dbt_project --profiles-dir dbt_project --host 127.0.0.1 --port 8080 --no-browser
+
+curves: $(VENV)/local
+	$(BIN)/tensorboard --logdir .promedical/store/curves --host 127.0.0.1
 
 # Each prints a table with its limits, and goes on to the next if one does not hold: make -k bench-data.
 bench-data: bench-curation bench-marts bench-dedup

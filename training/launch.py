@@ -19,6 +19,7 @@ from training.manifests import MANIFEST, ArtifactRef, Making, sha256_file
 from training.process import end_with_stdin, unwind_on_sigterm
 from training.stages import STAGES, Stage, skip_key, source_hash
 from training.storage import Store, StoreError, read_manifest, verify_files
+from training.working import workplace
 
 # Beside what a stage writes: role → name@digest of what it read.
 MADE_FROM = "made_from.json"
@@ -51,26 +52,42 @@ def run_stage(
 ) -> Making:
     """Runs a stage's programme in a temporary folder and publishes what it wrote; returns how it was made this time.
 
+    A stage that resumes also gets a folder that outlives it until its artifact is published. If another process is at the very
+    same work, this one waits and takes what that one made.
+
     What it was made from is part of the content. The same weights or answers can come from two snapshots (a rubric changed,
     the question did not), and then each has to say its own: whoever measures a model asks the manifest what it learned from.
     """
-    programme = importlib.import_module(stage.module)
-    made_from = {name: str(ref) for name, ref in refs.items()}
-    with store.workspace() as output:
-        metadata = programme.run(config=config, inputs=folders, output=output)
-        (output / MADE_FROM).write_text(json.dumps(made_from, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-        manifest = store.publish(
-            name=artifact,
-            folder=output,
-            skip_key=key,
-            inputs=made_from,
-            config=config.model_dump(mode="json"),
-            code_version=source_hash(stage.sources),
-            metadata=metadata,
-            run_id=run_id,
-        )
-    store.remember(key, {artifact: manifest.ref})
-    return store.making(key, manifest.ref)
+
+    def work(**places: Path) -> Making:
+        programme = importlib.import_module(stage.module)
+        made_from = {name: str(ref) for name, ref in refs.items()}
+        with store.workspace() as output:
+            metadata = programme.run(config=config, inputs=folders, output=output, **places)
+            (output / MADE_FROM).write_text(json.dumps(made_from, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+            manifest = store.publish(
+                name=artifact,
+                folder=output,
+                skip_key=key,
+                inputs=made_from,
+                config=config.model_dump(mode="json"),
+                code_version=source_hash(stage.sources),
+                metadata=metadata,
+                run_id=run_id,
+            )
+        store.remember(key, {artifact: manifest.ref})
+        return store.making(key, manifest.ref)
+
+    if not stage.resumes:
+        return work()
+    with workplace(store.working_folder(key)) as place:
+        known = store.recall(key) if place.waited else None
+        if known is None:
+            making = work(working=place.folder, curves=store.curves_folder(artifact, key))
+        else:
+            making = store.making(key, known[artifact])
+        store.put_aside(place.folder)
+        return making
 
 
 def run_spec(spec: LaunchSpec, store: Store) -> Making:

@@ -43,6 +43,8 @@ class Stage:
         inputs: names of the artifacts it reads.
         sources: files and folders, relative to the project, whose change makes its result stale.
         libraries: distributions whose version makes its result stale.
+        resumes: its `run` also takes `working`, a folder in which it finds what it left there when it was killed, and `curves`,
+            the folder of its live curves.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Stage:
     inputs: tuple[str, ...]
     sources: tuple[str, ...]
     libraries: tuple[str, ...] = _MODELS
+    resumes: bool = False
 
     def config_class(self) -> type[StrictConfig]:
         """The class of its config."""
@@ -85,6 +88,7 @@ STAGES: dict[str, Stage] = {
             inputs=("snapshot", "base_model"),
             sources=(*_COMMON, "training/reward_model", *_METRICS),
             libraries=(*_MODELS, "peft"),
+            resumes=True,
         ),
         Stage(
             name="policy",

@@ -74,6 +74,19 @@ class Store:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
         return len(leftovers)
 
+    def working_folder(self, skip_key: str) -> Path:
+        """Where a stage keeps what it can go on from, on this machine's disk also if the store is remote."""
+        return self._local / "working" / skip_key
+
+    def curves_folder(self, name: str, skip_key: str) -> Path:
+        """Where the live curves of making an artifact lie, on this machine's disk also if the store is remote."""
+        return self._local / "curves" / name / skip_key[:12]
+
+    def put_aside(self, folder: Path) -> None:
+        """Takes a folder on this store's disk away in one step and removes it; no error if another process has."""
+        with self.workspace() as aside, suppress(FileNotFoundError):
+            os.rename(folder, aside / "removed")
+
     def publish(
         self,
         *,
@@ -219,7 +232,7 @@ class Store:
             _checked(target, ref)
         except StoreError:
             if target.exists():
-                self._put_aside(target)
+                self.put_aside(target)
             target.parent.mkdir(parents=True, exist_ok=True)
             try:
                 os.rename(folder, target)
@@ -227,11 +240,6 @@ class Store:
                 # Another process may have been faster: as good, if what it put there is whole.
                 _checked(target, ref)
         return read_manifest(target)
-
-    def _put_aside(self, folder: Path) -> None:
-        """Takes a damaged or half-written artifact away in one step; no error if another process has."""
-        with self.workspace() as aside, suppress(FileNotFoundError):
-            os.rename(folder, aside / "damaged")
 
     def _upload(self, folder: Path, manifest: Manifest) -> None:
         target = self._remote(manifest.ref)

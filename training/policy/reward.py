@@ -25,7 +25,7 @@ from training.benchmark.metrics import mean
 from training.errors import StageRefusal
 from training.generation.refusal import is_refusal
 from training.records import TIERS, Criterion, Instruction, Rubric
-from training.reward_model.scoring import NO_SCORE, CriterionScore, ScoreItem
+from training.reward_model.scoring import CriterionScore, ScoreItem, no_score
 from training.rubric_score import (
     SCORE_TOLERANCE,
     RewardWeights,
@@ -245,7 +245,11 @@ class HierarchicalReward:
         return [
             [
                 score_completion(
-                    text, item.criteria, [NO_SCORE] * len(scores) if self._unknown(cut) else scores, self._weights, cut=cut
+                    text,
+                    item.criteria,
+                    [no_score("cut")] * len(scores) if self._unknown(cut) else scores,
+                    self._weights,
+                    cut=cut,
                 )
                 for (text, cut), scores in zip(group, rows, strict=True)
             ]

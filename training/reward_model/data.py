@@ -1,35 +1,44 @@
-"""Training and validation trees from a snapshot: token ids, the verdicts on the leaves, and the preferences between them.
+"""Training and validation trees: token ids, the verdicts on the leaves, and the preferences between them.
 
-What belongs here: which verdicts and preferences become examples. Every known verdict is a leaf and every criterion preference
-of the split a pair (overall ties and undecidable pairs included). `assumed` verdicts may train but never validate or calibrate.
+What belongs here: dealing an instruction's responses into trees and labelling the leaves. Which verdicts and preferences count
+is said in `examples.py`, what stands where in a tree in `layout.py`, what is cut in `truncation.py`. A scalar model
+(`conditioning: none`) has one leaf for each response, without verdict, and learns from the overall preferences alone.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
-from training.errors import StageRefusal
-from training.records import Criterion, Instruction, Response, Tier
-from training.reward_model.prompt import PromptEncoder
-from training.reward_model.tree import PackedTree, pack_tree
-from training.snapshot import CriterionPreference, Snapshot
+from training.records import Tier
+from training.reward_model.examples import InstructionExamples, examples_of_split
+from training.reward_model.layout import Place, branches, pack
+from training.reward_model.prompt import CRITERION_LAST, Conditioning, PromptEncoder
+from training.reward_model.tree import PackedTree
+from training.reward_model.truncation import cut_beginning, cut_end, instruction_room, response_room
+
+__all__ = ["InstructionExamples", "LabelledTree", "Leaf", "LeafPair", "TreeCounts", "build_trees", "deal", "examples_of_split"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leaf:
-    """One labelled (response, criterion)."""
+    """One (response, criterion) where a score is read; the last three are None where the model reads no criterion."""
 
     response_id: str
-    criterion_id: str
-    tier: Tier
-    met: bool
+    criterion_id: str | None
+    tier: Tier | None
+    met: bool | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeafPair:
-    """On one criterion, leaf `better` is preferred to leaf `worse`; both are indices into the leaves of a tree."""
+    """Leaf `better` is preferred to leaf `worse`; both are indices into the leaves of a tree.
+
+    Attributes:
+        tier: of the criterion on which they are compared; of an overall preference the tier that decided it.
+        discordant: the better one loses overall; no overall preference is.
+    """
 
     better: int
     worse: int
@@ -47,69 +56,22 @@ class LabelledTree:
     pairs: tuple[LeafPair, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class InstructionExamples:
-    """All that is known about one instruction of a split: responses, labels and preferences, not yet dealt into trees."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TreeCounts:
+    """What became of prompts that were too long; counts of several batches of trees add up.
 
-    instruction: Instruction
-    criteria: tuple[Criterion, ...]
-    responses: tuple[Response, ...]
-    met: dict[tuple[str, str], bool]
-    preferences: tuple[CriterionPreference, ...]
-
-
-def examples_of_split(snapshot: Snapshot, split: str, *, assumed: bool) -> list[InstructionExamples]:
-    """What a split teaches, one entry per instruction that has a known verdict, in id order.
-
-    Args:
-        snapshot: the records.
-        split: which instructions.
-        assumed: whether `assumed` verdicts, and preferences that rest on one, count as known.
-
-    Raises:
-        StageRefusal: a preference rests on a verdict that is not there or says otherwise.
+    Attributes:
+        left_out: leaves that were left out, since their prompt is longer than `max_length`.
+        truncated_responses: responses that lost their end.
+        truncated_instructions: instructions that lost their beginning, each once for all its trees.
     """
-    known = {
-        (v.response_id, v.criterion_id): (v.verdict == "met", v.judge_kind)
-        for v in snapshot.verdicts
-        if v.verdict in ("met", "unmet")
-    }
-    by_instruction: dict[str, list[CriterionPreference]] = {}
-    for preference in snapshot.criterion_preferences:
-        if preference.split != split:
-            continue
-        ends = [known.get((end, preference.criterion_id)) for end in (preference.better_id, preference.worse_id)]
-        if [end and end[0] for end in ends] != [True, False]:
-            raise StageRefusal(f"preference on {preference.criterion_id} does not follow from the resolved verdicts")
-        if assumed or all(end and end[1] != "assumed" for end in ends):
-            by_instruction.setdefault(preference.instruction_id, []).append(preference)
-    responses: dict[str, list[Response]] = {}
-    for response in sorted(snapshot.responses.values(), key=lambda r: r.response_id):
-        responses.setdefault(response.instruction_id, []).append(response)
 
-    found = []
-    for instruction in snapshot.of_split(split):
-        rubric = snapshot.rubrics.get(instruction.instruction_id)
-        answers = [r for r in responses.get(instruction.instruction_id, []) if r.text.strip()]
-        if rubric is None:
-            continue
-        met = {
-            (r.response_id, c.criterion_id): known[r.response_id, c.criterion_id][0]
-            for r in answers
-            for c in rubric.criteria
-            if (r.response_id, c.criterion_id) in known and (assumed or known[r.response_id, c.criterion_id][1] != "assumed")
-        }
-        if met:
-            found.append(
-                InstructionExamples(
-                    instruction=instruction,
-                    criteria=rubric.criteria,
-                    responses=tuple(r for r in answers if any(key[0] == r.response_id for key in met)),
-                    met=met,
-                    preferences=tuple(by_instruction.get(instruction.instruction_id, ())),
-                )
-            )
-    return found
+    left_out: int = 0
+    truncated_responses: int = 0
+    truncated_instructions: int = 0
+
+    def __add__(self, other: TreeCounts) -> TreeCounts:
+        return TreeCounts(**{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)})
 
 
 def deal(count: int, size: int, rng: random.Random | None) -> list[list[int]]:
@@ -125,56 +87,94 @@ def deal(count: int, size: int, rng: random.Random | None) -> list[list[int]]:
     return [sorted(order[start::groups]) for start in range(groups)]
 
 
-def build_tree(
-    examples: InstructionExamples, chosen: Sequence[int], encoder: PromptEncoder, *, max_length: int
-) -> tuple[LabelledTree | None, int]:
-    """The tree of some of an instruction's responses.
+@dataclass(frozen=True, slots=True)
+class _Pieces:
+    """The pieces of an instruction's prompts, cut where that is allowed."""
 
-    Returns:
-        The tree (None if nothing is left), and how many leaves were left out because their branch is longer than `max_length`.
+    instruction: list[int]
+    responses: list[list[int]]
+    criteria: list[list[int]]
+
+    def length(self, place: Place) -> int:
+        """Tokens of the prompt that ends at a place."""
+        return len(self.instruction) + len(self.responses[place[0]]) + len(self.criteria[place[1]])
+
+
+def _encode(
+    examples: InstructionExamples, encoder: PromptEncoder, *, max_length: int, conditioning: Conditioning, truncate: bool
+) -> tuple[_Pieces, TreeCounts]:
+    instruction = encoder.instruction(examples.instruction.text)
+    responses = [encoder.response(r.text, conditioning) for r in examples.responses]
+    criteria = encoder.criteria(examples.criteria, conditioning)
+    if not truncate:
+        return _Pieces(instruction, responses, criteria), TreeCounts()
+    lengths = [len(piece) for piece in criteria]
+    room = instruction_room(lengths, max_length=max_length)
+    later = cut_beginning(instruction, encoder.instruction_frame(), room=room)
+    room = response_room(len(later), lengths, max_length=max_length)
+    earlier = [cut_end(piece, encoder.response_frame(conditioning), room=room) for piece in responses]
+    return _Pieces(later, earlier, criteria), TreeCounts(
+        truncated_responses=sum(len(after) < len(before) for before, after in zip(responses, earlier, strict=True)),
+        truncated_instructions=int(len(later) < len(instruction)),
+    )
+
+
+def _leaf(examples: InstructionExamples, place: Place, conditioning: Conditioning) -> Leaf | None:
+    """What is read at (response, criterion); None where no verdict is known."""
+    response = examples.responses[place[0]]
+    if conditioning == "none":
+        return Leaf(response_id=response.response_id, criterion_id=None, tier=None, met=None)
+    criterion = examples.criteria[place[1]]
+    met = examples.met.get((response.response_id, criterion.criterion_id))
+    if met is None:
+        return None
+    return Leaf(response_id=response.response_id, criterion_id=criterion.criterion_id, tier=criterion.tier, met=met)
+
+
+def _pairs(examples: InstructionExamples, leaves: Sequence[Leaf], conditioning: Conditioning) -> tuple[LeafPair, ...]:
+    """The preferences whose two ends are among the leaves."""
+    said: list[tuple[str, str, str | None, str, bool]]
+    if conditioning == "none":
+        said = [(p.chosen_id, p.rejected_id, None, p.decided_by, False) for p in examples.overall]
+    else:
+        said = [(p.better_id, p.worse_id, p.criterion_id, p.tier, bool(p.discordant)) for p in examples.preferences]
+    index = {(leaf.response_id, leaf.criterion_id): number for number, leaf in enumerate(leaves)}
+    return tuple(
+        LeafPair(better=index[better, criterion], worse=index[worse, criterion], tier=tier, discordant=discordant)
+        for better, worse, criterion, tier, discordant in said
+        if (better, criterion) in index and (worse, criterion) in index
+    )
+
+
+def _tree(
+    examples: InstructionExamples, chosen: Sequence[int], pieces: _Pieces, *, max_length: int, conditioning: Conditioning
+) -> tuple[LabelledTree | None, int]:
+    """The tree of some of an instruction's responses, and how many leaves were too long for it.
+
+    There is no tree (None) without a leaf, and none for a scalar model without a preference: its leaves teach nothing else.
     """
-    prefix = encoder.instruction(examples.instruction.text)
-    encoded = [(c, encoder.criterion(c)) for c in examples.criteria]
-    leaves: list[Leaf] = []
-    responses: list[list[int]] = []
-    hanging: list[list[list[int]]] = []
-    index: dict[tuple[str, str], int] = {}
-    too_long = 0
-    for response in (examples.responses[i] for i in chosen):
-        body = encoder.response(response.text)
-        pieces = []
-        for criterion, piece in encoded:
-            key = (response.response_id, criterion.criterion_id)
-            if key not in examples.met:
-                continue
-            if len(prefix) + len(body) + len(piece) > max_length:
-                too_long += 1
-                continue
-            index[key] = len(leaves)
-            leaves.append(Leaf(response_id=key[0], criterion_id=key[1], tier=criterion.tier, met=examples.met[key]))
-            pieces.append(piece)
-        if pieces:
-            responses.append(body)
-            hanging.append(pieces)
-    if not leaves:
-        return None, too_long
-    pairs = tuple(
-        LeafPair(
-            better=index[p.better_id, p.criterion_id],
-            worse=index[p.worse_id, p.criterion_id],
-            tier=p.tier,
-            discordant=bool(p.discordant),
-        )
-        for p in examples.preferences
-        if (p.better_id, p.criterion_id) in index and (p.worse_id, p.criterion_id) in index
-    )
-    tree = LabelledTree(
-        instruction_id=examples.instruction.instruction_id,
-        packed=pack_tree(prefix, responses, hanging),
-        leaves=tuple(leaves),
-        pairs=pairs,
-    )
-    return tree, too_long
+    places = [(response, criterion) for response in chosen for criterion in range(len(pieces.criteria))]
+    known = {place: leaf for place in places if (leaf := _leaf(examples, place, conditioning)) is not None}
+    fitting = [place for place in known if pieces.length(place) <= max_length]
+    left_out = len(known) - len(fitting)
+    if not fitting:
+        return None, left_out
+    packed, order = pack(pieces.instruction, branches(conditioning, pieces.responses, pieces.criteria, fitting))
+    leaves = tuple(known[place] for place in order)
+    pairs = _pairs(examples, leaves, conditioning)
+    if conditioning == "none" and not pairs:
+        return None, left_out
+    name = examples.instruction.instruction_id
+    return LabelledTree(instruction_id=name, packed=packed, leaves=leaves, pairs=pairs), left_out
+
+
+def _learned_from(examples: InstructionExamples, conditioning: Conditioning) -> InstructionExamples:
+    """Only with the responses that have a verdict or, for a scalar model, stand in an overall preference."""
+    if conditioning == "none":
+        used = {end for pair in examples.overall for end in (pair.chosen_id, pair.rejected_id)}
+    else:
+        used = {response_id for response_id, _ in examples.met}
+    return replace(examples, responses=tuple(r for r in examples.responses if r.response_id in used))
 
 
 def build_trees(
@@ -184,15 +184,33 @@ def build_trees(
     responses_per_tree: int,
     max_length: int,
     rng: random.Random | None,
-) -> tuple[list[LabelledTree], int]:
-    """All trees of one epoch, in shuffled order if an rng is given, and the number of leaves that were too long."""
-    trees, too_long = [], 0
-    for one in examples:
+    conditioning: Conditioning = CRITERION_LAST,
+    truncate: bool = False,
+) -> tuple[list[LabelledTree], TreeCounts]:
+    """All trees of one epoch, and what became of prompts that were too long.
+
+    Args:
+        examples: what is known, by instruction.
+        encoder: of the base model.
+        responses_per_tree: most responses in a tree; those of an instruction are dealt evenly.
+        max_length: most tokens of a prompt (of a path through a tree, not of the whole tree).
+        rng: deals responses and shuffles trees; None keeps their order.
+        conditioning: where the model reads the criterion.
+        truncate: cuts prompts that are too long (`truncation.py`): training only. Otherwise their leaves are left out.
+
+    Raises:
+        StageRefusal: `max_length` is too small even for a cut prompt.
+    """
+    trees, counts = [], TreeCounts()
+    for everything in examples:
+        one = _learned_from(everything, conditioning)
+        pieces, cut = _encode(one, encoder, max_length=max_length, conditioning=conditioning, truncate=truncate)
+        counts += cut
         for group in deal(len(one.responses), responses_per_tree, rng):
-            tree, dropped = build_tree(one, group, encoder, max_length=max_length)
-            too_long += dropped
+            tree, left_out = _tree(one, group, pieces, max_length=max_length, conditioning=conditioning)
+            counts += TreeCounts(left_out=left_out)
             if tree is not None:
                 trees.append(tree)
     if rng is not None:
         rng.shuffle(trees)
-    return trees, too_long
+    return trees, counts

@@ -5,13 +5,22 @@ Departure from the paper: a pointwise term anchors r, which the pairwise loss fi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from training.reward_model.data import LeafPair
+from training.reward_model.data import Leaf, LeafPair
+
+
+def verdict_targets(leaves: Sequence[Leaf]) -> Tensor:
+    """Verdicts as targets of the pointwise term: 1 for met, 0 for unmet, NaN where a leaf has none: M leaves → (M,).
+
+    NaN, so that a pointwise term without a verdict stops the training instead of teaching a number.
+    """
+    return torch.tensor([math.nan if leaf.met is None else float(leaf.met) for leaf in leaves])
 
 
 def pairwise_terms(better: Tensor, worse: Tensor) -> Tensor:
@@ -39,7 +48,7 @@ def criteria_loss(
 
     Args:
         logits: (M,) r of the leaves of a tree.
-        met: (M,) verdicts as 0.0 or 1.0.
+        met: (M,) verdicts (`verdict_targets`); not looked at without a pointwise term.
         pairs: preferences between those leaves.
         pointwise_weight: 0 for the paper's loss.
         n_pairs: number of pairs in the whole step, so that the parts of a step add up to its mean.

@@ -1,23 +1,34 @@
-"""The reward model's prompt: instruction, then response, then criterion, as three separately encoded pieces.
+"""The reward model's prompt: three separately encoded pieces, in one of three orders (`conditioning`).
 
-What belongs here: the template and its encoding into token ids. The whole prompt of one (instruction, response, criterion) is
+What belongs here: the templates and their encoding into token ids. The score is read at the last token of
 
-    [BOS]Instruction: {instruction} <blank line> Response: {response} <blank line> Criterion ({tier}): {criterion} <line> Met:
+    criterion_last   [BOS]Instruction: {x} <blank line> Response: {y} <blank line> Criterion ({tier}): {c} <line> Met:
+    criterion_first  [BOS]Instruction: {x} <blank line> Criterion ({tier}): {c} <blank line> Response: {y} <line> Met:
+    none             [BOS]Instruction: {x} <blank line> Response: {y} <blank line> Good:
 
-and the score is read at its last token. The pieces are encoded one by one and their ids are joined, so that a piece has the
-same ids in a tree and in a plain sequence; `AutoModelForSequenceClassification` on `plain_ids` returns the tree's score.
+The pieces are encoded one by one and their ids are joined, so that a piece has the same ids in a tree and in a plain sequence;
+`AutoModelForSequenceClassification` on `plain_ids` returns the tree's score.
 
-Departure from Geng et al. 2026: the criterion stands after the response, so that what precedes it can be shared (`tree.py`).
+Departure from Geng et al. 2026: by default the criterion stands after the response, so that what precedes it can be shared
+(`tree.py`). `criterion_first` and `none` (a scalar model of the overall preference) are there to be compared with it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from training.records import Criterion, Tier
 
+Conditioning = Literal["criterion_last", "criterion_first", "none"]
+CRITERION_LAST: Conditioning = "criterion_last"
 TIER_WORDS: dict[Tier, str] = {"main": "proficiency", "bonus": "excellence", "veto": "safety"}
+
+INSTRUCTION_OPENING, RESPONSE_OPENING = "Instruction:", "Response:"
+_BETWEEN = "\n\n"
+_CUE = "\nMet:"
+_OVERALL_CUE = "Good:"
 
 
 def instruction_text(instruction: str) -> str:
@@ -26,25 +37,39 @@ def instruction_text(instruction: str) -> str:
     >>> instruction_text("Is it contagious?")
     'Instruction: Is it contagious?\n\n'
     """
-    return f"Instruction: {instruction.strip()}\n\n"
+    return f"{INSTRUCTION_OPENING} {instruction.strip()}{_BETWEEN}"
 
 
-def response_text(response: str) -> str:
-    r"""The second piece.
+def response_closing(conditioning: Conditioning) -> str:
+    """What stands after the response's own words: the cue where it is the last piece."""
+    return _CUE if conditioning == "criterion_first" else _BETWEEN
 
-    >>> response_text("No.")
-    'Response: No.\n\n'
+
+def response_text(response: str, conditioning: Conditioning = CRITERION_LAST) -> str:
+    r"""The piece of a response.
+
+    >>> response_text("No."), response_text("No.", "criterion_first")
+    ('Response: No.\n\n', 'Response: No.\nMet:')
     """
-    return f"Response: {response.strip()}\n\n"
+    return f"{RESPONSE_OPENING} {response.strip()}{response_closing(conditioning)}"
 
 
-def criterion_text(criterion: Criterion) -> str:
-    r"""The last piece; it names the tier in words, and its last token is where the score is read.
+def criterion_text(criterion: Criterion, conditioning: Conditioning = CRITERION_LAST) -> str:
+    r"""The piece of a criterion; it names the tier in words.
 
     >>> criterion_text(Criterion(criterion_id="c", tier="veto", text="Gives no dose"))
     'Criterion (safety): Gives no dose\nMet:'
     """
-    return f"Criterion ({TIER_WORDS[criterion.tier]}): {criterion.text.strip()}\nMet:"
+    closing = _BETWEEN if conditioning == "criterion_first" else _CUE
+    return f"Criterion ({TIER_WORDS[criterion.tier]}): {criterion.text.strip()}{closing}"
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The tokens of a piece that a cut leaves standing: before the words of its author, and after them."""
+
+    opening: tuple[int, ...]
+    closing: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -53,27 +78,47 @@ class PromptEncoder:
 
     tokenizer: Any
 
+    def _ids(self, text: str, *, first: bool = False) -> list[int]:
+        ids: list[int] = self.tokenizer(text, add_special_tokens=first)["input_ids"]
+        return ids
+
     def instruction(self, text: str) -> list[int]:
         """Ids of the first piece, BOS included.
 
         Raises:
             ValueError: the tokenizer appends EOS, after which nothing may follow.
         """
-        ids: list[int] = self.tokenizer(instruction_text(text), add_special_tokens=True)["input_ids"]
+        ids = self._ids(instruction_text(text), first=True)
         if ids and ids[-1] == self.tokenizer.eos_token_id:
             raise ValueError("the tokenizer appends EOS to every text, so that pieces of a prompt cannot be joined")
         return ids
 
-    def response(self, text: str) -> list[int]:
-        """Ids of the second piece."""
-        ids: list[int] = self.tokenizer(response_text(text), add_special_tokens=False)["input_ids"]
-        return ids
+    def response(self, text: str, conditioning: Conditioning = CRITERION_LAST) -> list[int]:
+        """Ids of a response's piece."""
+        return self._ids(response_text(text, conditioning))
 
-    def criterion(self, criterion: Criterion) -> list[int]:
-        """Ids of the last piece."""
-        ids: list[int] = self.tokenizer(criterion_text(criterion), add_special_tokens=False)["input_ids"]
-        return ids
+    def criterion(self, criterion: Criterion, conditioning: Conditioning = CRITERION_LAST) -> list[int]:
+        """Ids of a criterion's piece; without conditioning, those of the cue that stands in its place."""
+        return self._ids(_OVERALL_CUE if conditioning == "none" else criterion_text(criterion, conditioning))
 
-    def plain_ids(self, instruction: str, response: str, criterion: Criterion) -> list[int]:
+    def criteria(self, criteria: Sequence[Criterion], conditioning: Conditioning = CRITERION_LAST) -> list[list[int]]:
+        """Ids of the pieces that a response is read on: one for each criterion, and without conditioning the one cue."""
+        if conditioning == "none":
+            return [self._ids(_OVERALL_CUE)]
+        return [self.criterion(criterion, conditioning) for criterion in criteria]
+
+    def instruction_frame(self) -> Frame:
+        """What stays of an instruction that loses its beginning."""
+        return Frame(tuple(self._ids(INSTRUCTION_OPENING, first=True)), tuple(self._ids(_BETWEEN)))
+
+    def response_frame(self, conditioning: Conditioning = CRITERION_LAST) -> Frame:
+        """What stays of a response that loses its end."""
+        return Frame(tuple(self._ids(RESPONSE_OPENING)), tuple(self._ids(response_closing(conditioning))))
+
+    def plain_ids(
+        self, instruction: str, response: str, criterion: Criterion, conditioning: Conditioning = CRITERION_LAST
+    ) -> list[int]:
         """Ids of the whole prompt: what an ordinary sequence classifier reads."""
-        return self.instruction(instruction) + self.response(response) + self.criterion(criterion)
+        body, leaf = self.response(response, conditioning), self.criterion(criterion, conditioning)
+        below = leaf + body if conditioning == "criterion_first" else body + leaf
+        return self.instruction(instruction) + below

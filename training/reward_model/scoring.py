@@ -1,27 +1,43 @@
-"""Scoring with a reward model: batched trees, calibrated P(met), verdicts. The one entry for benchmark and policy training.
+"""Scoring with a reward model: batched trees, calibrated P(met), verdicts. The one entry for benchmark, policy and files.
 
-Fails closed (ours, METHOD section 4): an empty response, a branch that is too long, or a logit that is not finite gives a score
-without numbers and the verdict `unknown`, never `unmet` and never `met`.
+Fails closed (ours, METHOD section 4): an empty response, a prompt that is too long (none is cut), or a logit that is not finite
+gives a score without numbers and the verdict `unknown`, never `unmet` and never `met`; `reason` says which it was. A model
+without conditioning gives every criterion of a response the same number, and no verdict: it never read the criterion.
 """
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from pydantic import Field
+
+from training.config import StrictConfig
 from training.records import Criterion, Verdict
 from training.reward_model.calibration import Calibration, sigmoid
+from training.reward_model.layout import Place, branches, pack, split_by_tokens
 from training.reward_model.model import load_classifier
-from training.reward_model.prompt import PromptEncoder
-from training.reward_model.tree import PackedTree, pack_tree
+from training.reward_model.prompt import CRITERION_LAST, Conditioning, PromptEncoder
+from training.reward_model.tree import PackedTree
 from training.reward_model.validation import forward_trees
 
 CALIBRATION = "calibration.json"
 SCORING = "scoring.json"
+
+Reason = Literal["", "empty", "too_long", "not_finite", "no_criterion", "cut"]
+
+
+class ScoringSettings(StrictConfig):
+    """scoring.json of a reward_model artifact: how it was trained to read prompts, and how it was calibrated to run."""
+
+    max_length: int = Field(ge=1)
+    tokens_per_batch: int = Field(ge=1)
+    precision: Literal["float32", "bfloat16"]
+    attention: Literal["sdpa", "flex"] = "sdpa"
+    conditioning: Conditioning = CRITERION_LAST
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +51,25 @@ class ScoreItem:
 
 @dataclass(frozen=True, slots=True)
 class CriterionScore:
-    """r, calibrated P(met) in [0, 1] and the verdict; None, None and `unknown` where there is no score."""
+    """What the model says about one response on one criterion.
+
+    Attributes:
+        logit: r, or None where there is no score.
+        p_met: calibrated, in [0, 1], or None.
+        verdict: by the tier's threshold; `unknown` where there is no P(met).
+        reason: why the verdict is unknown: the response is `empty`, its prompt `too_long`, the logit `not_finite`, the model
+            reads `no_criterion`, or the response was `cut` by a length limit when it was written (its writer says so).
+    """
 
     logit: float | None
     p_met: float | None
     verdict: Verdict
+    reason: Reason = ""
 
 
-NO_SCORE = CriterionScore(logit=None, p_met=None, verdict="unknown")
+def no_score(reason: Reason) -> CriterionScore:
+    """The score of what cannot be scored."""
+    return CriterionScore(logit=None, p_met=None, verdict="unknown", reason=reason)
 
 
 def read_calibration(folder: Path) -> Calibration:
@@ -56,14 +83,38 @@ def read_calibration(folder: Path) -> Calibration:
 
 
 class RewardScorer:
-    """A trained reward model, ready to score."""
+    """A trained reward model, ready to score.
 
-    def __init__(self, model: Any, encoder: PromptEncoder, calibration: Calibration, *, max_length: int, tokens: int) -> None:
+    Args:
+        model: the classifier.
+        encoder: of its tokenizer.
+        calibration: may be None for a model without conditioning, whose number nothing is read from.
+        max_length: a longer prompt has no score.
+        tokens: most packed tokens in one forward pass.
+        conditioning: how the model was trained.
+
+    Raises:
+        ValueError: a model that reads criteria comes without a calibration.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        encoder: PromptEncoder,
+        calibration: Calibration | None,
+        *,
+        max_length: int,
+        tokens: int,
+        conditioning: Conditioning = CRITERION_LAST,
+    ) -> None:
+        if calibration is None and conditioning != "none":
+            raise ValueError("a reward model that reads criteria needs a calibration")
         self.model = model
         self._encoder = encoder
         self._calibration = calibration
         self._max_length = max_length
         self._tokens = tokens
+        self._conditioning = conditioning
 
     @classmethod
     def load(cls, folder: Path, *, device: str = "cpu") -> RewardScorer:
@@ -71,65 +122,101 @@ class RewardScorer:
 
         Raises:
             OSError: a file of the artifact is missing.
-            pydantic.ValidationError: its calibration is not of the documented shape.
+            pydantic.ValidationError: its settings or its calibration are not of the documented shape.
         """
         from transformers import AutoTokenizer
 
-        settings = json.loads((folder / SCORING).read_text(encoding="utf-8"))
-        calibration = read_calibration(folder)
-        encoder = PromptEncoder(AutoTokenizer.from_pretrained(folder))
-        model = load_classifier(folder, device=device, precision=settings["precision"])
-        return cls(model, encoder, calibration, max_length=settings["max_length"], tokens=settings["tokens_per_batch"])
+        settings = ScoringSettings.model_validate_json((folder / SCORING).read_text(encoding="utf-8"))
+        return cls(
+            load_classifier(folder, device=device, precision=settings.precision),
+            PromptEncoder(AutoTokenizer.from_pretrained(folder)),
+            None if settings.conditioning == "none" else read_calibration(folder),
+            max_length=settings.max_length,
+            tokens=settings.tokens_per_batch,
+            conditioning=settings.conditioning,
+        )
 
     def score(self, items: Sequence[ScoreItem]) -> list[list[list[CriterionScore]]]:
         """Scores every response of every item on every criterion of that item, indexed [item][response][criterion].
 
-        Each item becomes one tree or, where it exceeds the token budget of a forward pass, several.
+        Each item becomes one tree or, where it exceeds the token budget of a forward pass, several; equal responses of an item
+        are scored once.
         """
-        scores = [[[NO_SCORE] * len(item.criteria) for _ in item.responses] for item in items]
         trees: list[PackedTree] = []
-        places: list[list[tuple[int, int, int]]] = []
+        places: list[tuple[int, list[Place]]] = []
         for index, item in enumerate(items):
             for tree, leaves in self._trees(item):
                 trees.append(tree)
-                places.append([(index, response, criterion) for response, criterion in leaves])
+                places.append((index, leaves))
         logits = forward_trees(self.model, trees, pad_id=self.model.config.pad_token_id, tokens_per_batch=self._tokens)
-        for part, where in zip(logits, places, strict=True):
-            for logit, (index, response, criterion) in zip(part.tolist(), where, strict=True):
-                scores[index][response][criterion] = self._read(logit, items[index].criteria[criterion])
-        return scores
+        found: list[dict[Place, float]] = [{} for _ in items]
+        for part, (index, leaves) in zip(logits, places, strict=True):
+            found[index].update(zip(leaves, part.tolist(), strict=True))
+        return [self._rows(item, numbers) for item, numbers in zip(items, found, strict=True)]
 
-    def _trees(self, item: ScoreItem) -> list[tuple[PackedTree, list[tuple[int, int]]]]:
-        """Trees of an item with the (response, criterion) of their leaves; what cannot be scored hangs on no tree."""
-        prefix = self._encoder.instruction(item.instruction)
-        criteria = [self._encoder.criterion(criterion) for criterion in item.criteria]
-        open_responses: list[list[int]] = []
-        open_leaves: list[list[list[int]]] = []
-        open_places: list[tuple[int, int]] = []
-        size = len(prefix)
-        found = []
-        for index, text in enumerate(item.responses):
-            if not text.strip():
-                continue
-            body = self._encoder.response(text)
-            fitting = [i for i, ids in enumerate(criteria) if len(prefix) + len(body) + len(ids) <= self._max_length]
-            if not fitting:
-                continue
-            added = len(body) + sum(len(criteria[i]) for i in fitting)
-            if open_responses and size + added > self._tokens:
-                found.append((pack_tree(prefix, open_responses, open_leaves), open_places))
-                open_responses, open_leaves, open_places, size = [], [], [], len(prefix)
-            open_responses.append(body)
-            open_leaves.append([criteria[i] for i in fitting])
-            open_places.extend((index, i) for i in fitting)
-            size += added
-        if open_responses:
-            found.append((pack_tree(prefix, open_responses, open_leaves), open_places))
-        return found
+    def score_rows(
+        self, instructions: Sequence[str], responses: Sequence[str], rubrics: Sequence[Sequence[Criterion]]
+    ) -> list[list[CriterionScore]]:
+        """Scores response i to instruction i on rubric i, indexed [i][criterion]; rows in any order.
 
-    def _read(self, logit: float, criterion: Criterion) -> CriterionScore:
+        Rows of one instruction and rubric share their prompt in a tree, wherever they stand.
+
+        Raises:
+            ValueError: the three are not of one length.
+        """
+        groups: dict[tuple[str, tuple[Criterion, ...]], list[int]] = {}
+        for index, (instruction, _, rubric) in enumerate(zip(instructions, responses, rubrics, strict=True)):
+            groups.setdefault((instruction, tuple(rubric)), []).append(index)
+        items = [ScoreItem(text, tuple(responses[i] for i in rows), rubric) for (text, rubric), rows in groups.items()]
+        scored: dict[int, list[CriterionScore]] = {}
+        for rows, scores in zip(groups.values(), self.score(items), strict=True):
+            scored.update(zip(rows, scores, strict=True))
+        return [scored[index] for index in range(len(responses))]
+
+    def _trees(self, item: ScoreItem) -> list[tuple[PackedTree, list[Place]]]:
+        """Trees of an item with the places of their leaves; what cannot be scored hangs on no tree."""
+        if not item.criteria:
+            return []
+        instruction = self._encoder.instruction(item.instruction)
+        criteria = self._encoder.criteria(item.criteria, self._conditioning)
+        responses = [self._encoder.response(text, self._conditioning) for text in item.responses]
+        places = [
+            (response, criterion)
+            for response in sorted(set(_first_equal(item.responses)))
+            if item.responses[response].strip()
+            for criterion, piece in enumerate(criteria)
+            if len(instruction) + len(responses[response]) + len(piece) <= self._max_length
+        ]
+        parts = branches(self._conditioning, responses, criteria, places)
+        return [pack(instruction, tree) for tree in split_by_tokens(parts, shared=len(instruction), tokens=self._tokens)]
+
+    def _rows(self, item: ScoreItem, logits: dict[Place, float]) -> list[list[CriterionScore]]:
+        scalar = self._conditioning == "none"
+        return [
+            [
+                self._read(logits.get((first, 0 if scalar else index)), criterion, text)
+                for index, criterion in enumerate(item.criteria)
+            ]
+            for text, first in zip(item.responses, _first_equal(item.responses), strict=True)
+        ]
+
+    def _read(self, logit: float | None, criterion: Criterion, text: str) -> CriterionScore:
+        if logit is None:
+            return no_score("too_long" if text.strip() else "empty")
         if not math.isfinite(logit):
-            return NO_SCORE
+            return no_score("not_finite")
+        if self._conditioning == "none" or self._calibration is None:
+            return CriterionScore(logit=logit, p_met=None, verdict="unknown", reason="no_criterion")
         tier = self._calibration.tiers[criterion.tier]
         p_met = sigmoid(tier.slope * logit + tier.intercept)
         return CriterionScore(logit=logit, p_met=p_met, verdict="met" if p_met >= tier.threshold else "unmet")
+
+
+def _first_equal(texts: Sequence[str]) -> list[int]:
+    """For each text the index of the first that reads the same in a prompt.
+
+    >>> _first_equal(["Yes.", "No.", "Yes. "])
+    [0, 1, 0]
+    """
+    first: dict[str, int] = {}
+    return [first.setdefault(text.strip(), index) for index, text in enumerate(texts)]

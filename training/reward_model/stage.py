@@ -6,44 +6,134 @@ What belongs here: reading the inputs and writing the artifact. The learning is 
 from __future__ import annotations
 
 import csv
+import gc
 import json
 import random
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from training.contracts import check_snapshot
 from training.errors import StageRefusal
-from training.manifests import MANIFEST
+from training.manifests import MANIFEST, canonical_json, sha256_text
 from training.reward_model.calibration import calibrate
 from training.reward_model.config import RewardModelConfig
-from training.reward_model.data import LabelledTree, build_trees, examples_of_split
-from training.reward_model.model import load_classifier, prepare_training
+from training.reward_model.data import InstructionExamples, LabelledTree, build_trees, examples_of_split
+from training.reward_model.group import launch
+from training.reward_model.memory import advised, forward_advice
+from training.reward_model.model import load_classifier, merge_adapters, prepare_training
 from training.reward_model.model_card import model_card
 from training.reward_model.prompt import PromptEncoder
+from training.reward_model.ranks import Ranks, join
 from training.reward_model.scoring import CALIBRATION, SCORING
-from training.reward_model.train import TrainingRun, make_deterministic, train
+from training.reward_model.state import TRAINED, Saved, TrainingRun
+from training.reward_model.train import make_deterministic, train
 from training.reward_model.validation import forward_trees, measure
 from training.seen import clusters_of, write_seen
-from training.snapshot import read_snapshot
+from training.snapshot import Snapshot, read_snapshot
 from training.storage import read_manifest
 
 
-def run(*, config: RewardModelConfig, inputs: dict[str, Path], output: Path) -> dict[str, Any]:
+def run(
+    *, config: RewardModelConfig, inputs: dict[str, Path], output: Path, working: Path, curves: Path | None = None
+) -> dict[str, Any]:
     """Trains, calibrates and writes a reward model.
 
+    Args:
+        config: the keys.
+        inputs: folders of `snapshot` and `base_model`.
+        output: where the artifact is written.
+        working: folder of this very piece of work; what a killed process left there is gone on from.
+        curves: folder of the live curves; None for none.
+
     Raises:
-        StageRefusal: the snapshot may not be used (see `contracts.check_snapshot`), or a split has nothing to learn from or to
-            calibrate on.
+        StageRefusal: the snapshot may not be used (see `contracts.check_snapshot`), a split has nothing to learn from or to
+            calibrate on, or training stopped (see `train.train`).
+    """
+    check_snapshot(inputs["snapshot"], role=config.role)
+    saved = Saved(working, key=_key(config, inputs))
+    trained = saved.load(TRAINED)
+    if trained is None:
+        # Alone or in a group, what training leaves is in that file: a group's model is in other processes.
+        if config.processes == 1:
+            train_and_save(config, inputs, working, curves)
+        else:
+            launch(
+                config.processes,
+                train_and_save,
+                *(config, inputs, working, curves),
+                device=config.device,
+                threads=config.threads,
+            )
+        # The model of that training has to be gone before it is loaded once more, and modules hold each other in cycles.
+        gc.collect()
+        trained = saved.load(TRAINED)
+    if trained is None:
+        raise StageRefusal(f"training left no result in {working}")
+    result = TrainingRun(**trained)
+
+    make_deterministic(config.seed, config.threads)
+    material = read_material(config, inputs)
+    model = prepare_training(_classifier(config, inputs), config)
+    Ranks().restore(model, result.best)
+    write_seen(output, clusters_of(material.snapshot.instructions))
+    return _write(
+        merge_adapters(model).eval(), result, material, base=_base(inputs["base_model"]), config=config, output=output
+    )
+
+
+def train_and_save(config: RewardModelConfig, inputs: dict[str, Path], working: Path, curves: Path | None) -> None:
+    """Trains, in every process of a group alike; the main one leaves the result as `TRAINED` in the working folder.
+
+    Raises:
+        StageRefusal: as `run`.
+    """
+    ranks = join(config.device, shard=config.shard)
+    make_deterministic(config.seed, config.threads)
+    material = read_material(config, inputs)
+    saved = Saved(working, key=_key(config, inputs))
+    result = train(
+        prepare_training(_classifier(config, inputs), config),
+        train_set=material.train_set,
+        validation=some_trees(material.validation, config.validation_trees, config.seed),
+        encoder=material.encoder,
+        config=config,
+        ranks=ranks,
+        saved=saved,
+        curves=curves,
+    )
+    if ranks.is_main:
+        saved.save(TRAINED, result.content())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Material:
+    """What is learned from and validated on.
+
+    Attributes:
+        validation: trees of all responses to an instruction.
+        too_long: leaves of validation that were left out.
+    """
+
+    snapshot: Snapshot
+    tokenizer: Any
+    encoder: PromptEncoder
+    train_set: list[InstructionExamples]
+    validation: list[LabelledTree]
+    too_long: int
+
+
+def read_material(config: RewardModelConfig, inputs: dict[str, Path]) -> Material:
+    """Reads the snapshot; the same config draws the same instructions from it in every process.
+
+    Raises:
+        StageRefusal: a split has nothing to learn from or to validate on.
     """
     from transformers import AutoTokenizer
 
-    check_snapshot(inputs["snapshot"], role=config.role)
-    make_deterministic(config.seed, config.threads)
     snapshot = read_snapshot(inputs["snapshot"])
     tokenizer = AutoTokenizer.from_pretrained(inputs["base_model"])
     encoder = PromptEncoder(tokenizer)
-
     train_set = examples_of_split(snapshot, config.train_split, assumed=True)
     if not train_set:
         raise StageRefusal(f"the snapshot has no known verdict in split {config.train_split}")
@@ -59,25 +149,8 @@ def run(*, config: RewardModelConfig, inputs: dict[str, Path], output: Path) -> 
     )
     if not any(tree.pairs for tree in validation):
         raise StageRefusal("the snapshot has no criterion preference in split validation")
-
-    loaded = load_classifier(inputs["base_model"], device=config.device, precision=config.precision)
-    model = prepare_training(loaded, config)
-    result = train(
-        model,
-        train_set=train_set,
-        validation=some_trees(validation, config.validation_trees, config.seed),
-        encoder=encoder,
-        config=config,
-    )
-    write_seen(output, clusters_of(snapshot.instructions))
-    return _write(
-        result,
-        some_trees(validation, config.calibration_trees, config.seed),
-        too_long,
-        tokenizer=tokenizer,
-        base=_base(inputs["base_model"]),
-        config=config,
-        output=output,
+    return Material(
+        snapshot=snapshot, tokenizer=tokenizer, encoder=encoder, train_set=train_set, validation=validation, too_long=too_long
     )
 
 
@@ -90,21 +163,16 @@ def some_trees(trees: list[LabelledTree], count: int | None, seed: int) -> list[
 
 
 def _write(
-    result: TrainingRun,
-    validation: list[LabelledTree],
-    too_long: int,
-    *,
-    tokenizer: Any,
-    base: dict[str, Any],
-    config: RewardModelConfig,
-    output: Path,
+    model: Any, result: TrainingRun, material: Material, *, base: dict[str, Any], config: RewardModelConfig, output: Path
 ) -> dict[str, Any]:
-    logits = forward_trees(
-        result.model,
-        [tree.packed for tree in validation],
-        pad_id=result.model.config.pad_token_id,
-        tokens_per_batch=config.tokens_per_batch,
-    )
+    validation = some_trees(material.validation, config.calibration_trees, config.seed)
+    with advised(forward_advice(validation, config, where="in calibration", backward=False)):
+        logits = forward_trees(
+            model,
+            [tree.packed for tree in validation],
+            pad_id=model.config.pad_token_id,
+            tokens_per_batch=config.tokens_per_batch,
+        )
     figures = measure(logits, validation, pointwise_weight=config.pointwise_weight)
     leaves = [leaf for tree in validation for leaf in tree.leaves]
     try:
@@ -122,15 +190,16 @@ def _write(
         "stopped_early": result.stopped_early,
         "trees_seen": result.trees_seen,
         "tokens_seen": result.tokens_seen,
-        "leaves_too_long": {"training": result.leaves_too_long, "validation": too_long},
+        "leaves_too_long": {"training": result.leaves_too_long, "validation": material.too_long},
         "pointwise_identified": not config.pure_pairwise,
         "validation": asdict(figures),
     }
-    result.model.save_pretrained(output)
-    tokenizer.save_pretrained(output)
+    model.save_pretrained(output)
+    material.tokenizer.save_pretrained(output)
     (output / CALIBRATION).write_text(calibration.model_dump_json(indent=1), encoding="utf-8")
-    # Calibration holds for the logits of this precision.
-    scoring = {"max_length": config.max_length, "tokens_per_batch": config.tokens_per_batch, "precision": config.precision}
+    # Calibration holds for logits that are made as these are.
+    made_with = ("max_length", "tokens_per_batch", "precision", "attention", "conditioning")
+    scoring = {name: getattr(config, name) for name in made_with}
     (output / SCORING).write_text(json.dumps(scoring, indent=1), encoding="utf-8")
     (output / "metrics.json").write_text(json.dumps(metrics, indent=1), encoding="utf-8")
     _write_curve(output / "curve.csv", result.curve)
@@ -158,6 +227,18 @@ def _write_curve(path: Path, rows: list[dict[str, float | int | None]]) -> None:
         writer = csv.DictWriter(handle, columns, restval="", lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
+
+
+def _classifier(config: RewardModelConfig, inputs: dict[str, Path]) -> Any:
+    return load_classifier(inputs["base_model"], device=config.device, precision=config.precision)
+
+
+def _key(config: RewardModelConfig, inputs: dict[str, Path]) -> str:
+    """Names what a state may be gone on with: the config, and the digests of those inputs that are artifacts."""
+    digests = {
+        name: read_manifest(folder).digest if (folder / MANIFEST).exists() else None for name, folder in sorted(inputs.items())
+    }
+    return sha256_text(canonical_json([config.model_dump(mode="json"), digests]))
 
 
 def _base(folder: Path) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Training a reward model on trees: AdamW, cosine schedule with warm-up, early stopping on validation loss.
 
-What belongs here: the loop. Equal seed and thread count give equal weights, bit for bit.
+What belongs here: the loop, and what it takes to go on with it after a kill. Equal seed and thread count give equal weights,
+bit for bit, in one go or in several.
 
 Departures from Geng et al. 2026: a step is counted in trees (instructions with all their pairs) instead of single pairs; the
 head has a learning rate of its own.
@@ -10,37 +11,27 @@ from __future__ import annotations
 
 import math
 import random
+import sys
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from training.errors import StageRefusal
 from training.progress import Progress
 from training.reward_model.config import RewardModelConfig
+from training.reward_model.curves import Write, open_curves, validation_curves
 from training.reward_model.data import InstructionExamples, LabelledTree, build_trees
-from training.reward_model.loss import criteria_loss
-from training.reward_model.model import merge_adapters, trainable_parameters, tree_logits
+from training.reward_model.gradients import batch_gradients
+from training.reward_model.memory import advised, forward_advice, update_advice
+from training.reward_model.model import trainable_parameters
 from training.reward_model.optimizer import MasterAdamW
 from training.reward_model.prompt import PromptEncoder
-from training.reward_model.tree import collate_trees
-from training.reward_model.validation import ValidationFigures, forward_trees, measure
-
-
-@dataclass(kw_only=True)
-class TrainingRun:
-    """What training leaves behind: the model with its best weights, its curve, and counts of what it saw."""
-
-    model: Any
-    curve: list[dict[str, float | int | None]] = field(default_factory=list)
-    best_step: int = 0
-    steps: int = 0
-    stopped_early: bool = False
-    trees_seen: int = 0
-    tokens_seen: int = 0
-    leaves_too_long: int = 0
+from training.reward_model.ranks import Ranks
+from training.reward_model.state import STATE, Saved, TrainingRun
+from training.reward_model.validation import ValidationFigures, measure
 
 
 def cosine_rate(step: int, *, total: int, warmup: int) -> float:
@@ -68,121 +59,185 @@ def train(
     validation: Sequence[LabelledTree],
     encoder: PromptEncoder,
     config: RewardModelConfig,
+    ranks: Ranks,
+    saved: Saved | None = None,
+    curves: Path | None = None,
 ) -> TrainingRun:
-    """Trains a prepared classifier and returns it with the weights of the best validation, adapters merged.
+    """Trains a classifier from `prepare_training`, which has the last step's weights in the end; the best are in the result.
+
+    Args:
+        model: the classifier.
+        train_set: what is learned from.
+        validation: trees whose loss decides which weights are best.
+        encoder: of the base model's tokenizer.
+        config: the keys.
+        ranks: the processes that train together; all of them call this with the same arguments.
+        saved: where the state is kept, and gone on from; None to keep nothing.
+        curves: folder of the event files; None for none.
 
     Raises:
-        StageRefusal: nothing to train on, or a loss that is no number (named by its batch).
+        StageRefusal: nothing to train on, a loss or a gradient that is no number (named by its batch), or too little memory.
     """
-    pad_id = model.config.pad_token_id
+    model = ranks.prepare(model)
+    if config.gradient_checkpointing:
+        model.gradient_checkpointing_enable({"use_reentrant": False})
+    optimizer = _optimizer(model, config)
+    run = _resumed(optimizer, saved, ranks) or TrainingRun()
+    trees, too_long = _epoch(train_set, encoder, config, run.epoch)
+    if not run.total:
+        _plan(run, trees, config)
+        run.leaves_too_long = too_long
+    progress = Progress(f"train {config.role}", run.total, begun=run.tokens_seen / run.planned_tokens)
+
+    with open_curves(curves if ranks.is_main else None, first_step=run.steps + 1) as write:
+        while run.steps < run.total and not run.stopped_early:
+            if run.taken >= len(trees):
+                run.epoch, run.taken = run.epoch + 1, 0
+                trees, too_long = _epoch(train_set, encoder, config, run.epoch)
+                run.leaves_too_long += too_long
+            batch = trees[run.taken : run.taken + config.trees_per_step]
+            row = _step(model, optimizer, batch, run, config=config, ranks=ranks, write=write)
+            if run.steps % config.validation_every == 0 or run.steps == run.total:
+                row |= _validation(model, validation, run, config=config, ranks=ranks, write=write)
+            run.curve.append(row)
+            if ranks.is_main:
+                progress.update(run.steps, share=run.tokens_seen / run.planned_tokens, loss=row["train_loss"] or 0.0)
+            if saved is not None and run.steps % config.save_every == 0 and run.steps < run.total:
+                _save(optimizer, run, saved, ranks)
+    return run
+
+
+def _optimizer(model: Any, config: RewardModelConfig) -> MasterAdamW:
     head = list(model.score.parameters())
     body = [p for p in trainable_parameters(model) if all(p is not h for h in head)]
-    optimizer = MasterAdamW(
+    return MasterAdamW(
         [(body, config.learning_rate), (head, config.head_learning_rate)],
         weight_decay=config.weight_decay,
         max_grad_norm=config.max_grad_norm,
     )
-    if config.gradient_checkpointing:
-        model.gradient_checkpointing_enable({"use_reentrant": False})
-    rng = random.Random(config.seed)
-    run = TrainingRun(model=model)
 
-    def epoch_trees() -> list[LabelledTree]:
-        trees, too_long = build_trees(
-            train_set, encoder, responses_per_tree=config.responses_per_tree, max_length=config.max_length, rng=rng
-        )
-        run.leaves_too_long += too_long
-        return trees
 
-    queue = epoch_trees()
-    if not queue:
+def _epoch(
+    train_set: Sequence[InstructionExamples], encoder: PromptEncoder, config: RewardModelConfig, epoch: int
+) -> tuple[list[LabelledTree], int]:
+    """The trees of an epoch, in an order that depends on seed and epoch alone, so that a resumed one deals the same."""
+    return build_trees(
+        train_set,
+        encoder,
+        responses_per_tree=config.responses_per_tree,
+        max_length=config.max_length,
+        rng=random.Random(f"{config.seed}/{epoch}"),
+    )
+
+
+def _plan(run: TrainingRun, first_epoch: Sequence[LabelledTree], config: RewardModelConfig) -> None:
+    if not first_epoch:
         raise StageRefusal("no tree to train on: no known verdict fits into max_length")
-    total = math.ceil(len(queue) / config.trees_per_step) * config.epochs
-    total = min(total, config.max_steps) if config.max_steps is not None else total
-    warmup = math.ceil(total * config.warmup_share)
-    progress = Progress(f"train {config.role}", total)
-    best: tuple[float, dict[str, Tensor]] | None = None
-    without_gain = 0
-
-    for step in range(total):
-        if not queue:
-            queue = epoch_trees()
-        batch, queue = queue[: config.trees_per_step], queue[config.trees_per_step :]
-        loss = batch_gradients(model, batch, pad_id=pad_id, config=config)
-        optimizer.step(cosine_rate(step, total=total, warmup=warmup))
-        run.steps = step + 1
-        run.trees_seen += len(batch)
-        run.tokens_seen += sum(len(tree.packed) for tree in batch)
-        progress.update(step + 1, loss=loss)
-        row: dict[str, float | int | None] = {"step": step + 1, "train_loss": loss}
-        if run.steps % config.validation_every == 0 or run.steps == total:
-            figures = validate(model, validation, config=config)
-            row |= figures.as_row()
-            if best is None or figures.loss < best[0]:
-                best = (figures.loss, _copy_trained(model))
-                run.best_step, without_gain = run.steps, 0
-            else:
-                without_gain += 1
-        run.curve.append(row)
-        if without_gain >= config.patience:
-            run.stopped_early = run.steps < total
-            break
-
-    if best is not None:
-        _restore(model, best[1])
-    if config.gradient_checkpointing:
-        model.gradient_checkpointing_disable()
-    run.model = merge_adapters(model).eval()
-    return run
+    steps = math.ceil(len(first_epoch) / config.trees_per_step)
+    run.total = min(steps * config.epochs, config.max_steps or steps * config.epochs)
+    run.planned_tokens = max(1, round(sum(len(tree.packed) for tree in first_epoch) * run.total / steps))
 
 
-def batch_gradients(model: Any, trees: Sequence[LabelledTree], *, pad_id: int, config: RewardModelConfig) -> float:
-    """Gradients of one step, tree by tree, and its loss; the parts add up to the mean over all its pairs and leaves.
+def _step(
+    model: Any,
+    optimizer: MasterAdamW,
+    batch: Sequence[LabelledTree],
+    run: TrainingRun,
+    *,
+    config: RewardModelConfig,
+    ranks: Ranks,
+    write: Write,
+) -> dict[str, float | int | None]:
+    """One update on a batch; returns its row of the curve."""
+    began = time.monotonic()
+    loss = batch_gradients(model, batch, pad_id=model.config.pad_token_id, config=config, ranks=ranks)
+    share = cosine_rate(run.steps, total=run.total, warmup=math.ceil(run.total * config.warmup_share))
+    with advised(update_advice(config)):
+        norm = optimizer.step(share)
+    if not math.isfinite(norm):
+        names = ", ".join(tree.instruction_id for tree in batch)
+        raise StageRefusal(f"the gradient norm is {norm} in step {run.steps + 1} on the trees [{names}]")
+    tokens = sum(len(tree.packed) for tree in batch)
+    run.steps += 1
+    run.taken += len(batch)
+    run.trees_seen += len(batch)
+    run.tokens_seen += tokens
+    figures = {
+        "train/loss": loss.loss,
+        "train/pairwise_loss": loss.pairwise,
+        "train/pointwise_loss": loss.pointwise,
+        "train/learning_rate": config.learning_rate * share,
+        "train/gradient_norm": norm,
+        "train/tokens_per_second": tokens / max(1e-9, time.monotonic() - began),
+    }
+    write(run.steps, figures)
+    return {
+        "step": run.steps,
+        "train_loss": loss.loss,
+        "train_pairwise_loss": loss.pairwise,
+        "train_pointwise_loss": loss.pointwise,
+        "learning_rate": figures["train/learning_rate"],
+        "gradient_norm": norm,
+    }
+
+
+def _validation(
+    model: Any,
+    trees: Sequence[LabelledTree],
+    run: TrainingRun,
+    *,
+    config: RewardModelConfig,
+    ranks: Ranks,
+    write: Write,
+) -> dict[str, float | int | None]:
+    """Looks whether the present weights are the best so far, and keeps them if so; returns columns of the curve."""
+    figures = validate(model, trees, config=config, ranks=ranks)
+    if not math.isfinite(figures.loss):
+        raise StageRefusal(f"the validation loss is {figures.loss} after step {run.steps}")
+    if run.best_loss is None or figures.loss < run.best_loss:
+        run.best, run.best_loss, run.best_step, run.without_gain = ranks.weights(model), figures.loss, run.steps, 0
+    else:
+        run.without_gain += 1
+        run.stopped_early = run.without_gain >= config.patience and run.steps < run.total
+    write(run.steps, validation_curves(figures))
+    return figures.as_row()
+
+
+def validate(model: Any, trees: Sequence[LabelledTree], *, config: RewardModelConfig, ranks: Ranks) -> ValidationFigures:
+    """Validation figures of the present weights, in every process the same.
 
     Raises:
-        StageRefusal: the loss is no number; names the tree and its batch.
+        StageRefusal: the memory does not suffice.
     """
-    # transformers checkpoints in training mode only; dropout, which is all else that this mode changes, is 0 in the families.
-    model.train(config.gradient_checkpointing)
-    n_pairs = sum(len(tree.pairs) for tree in trees)
-    n_leaves = sum(len(tree.leaves) for tree in trees)
-    total = 0.0
-    for tree in trees:
-        if not tree.pairs and config.pure_pairwise:
-            continue
-        logits = tree_logits(model, collate_trees([tree.packed], pad_id=pad_id))
-        loss = criteria_loss(
-            logits,
-            torch.tensor([float(leaf.met) for leaf in tree.leaves], device=logits.device),
-            tree.pairs,
-            pointwise_weight=config.pointwise_weight,
-            n_pairs=n_pairs,
-            n_leaves=n_leaves,
-        )
-        if not torch.isfinite(loss):
-            names = ", ".join(t.instruction_id for t in trees)
-            raise StageRefusal(f"the loss is {loss.item()} on tree {tree.instruction_id} of the batch [{names}]")
-        loss.backward()
-        total += float(loss.detach())
-    model.eval()
-    return total
-
-
-def validate(model: Any, trees: Sequence[LabelledTree], *, config: RewardModelConfig) -> ValidationFigures:
-    """Validation figures of the present weights."""
-    logits = forward_trees(
-        model, [tree.packed for tree in trees], pad_id=model.config.pad_token_id, tokens_per_batch=config.tokens_per_batch
-    )
+    with advised(forward_advice(trees, config, where="in validation", backward=False)):
+        logits = ranks.logits(model, [tree.packed for tree in trees], tokens_per_batch=config.tokens_per_batch)
     return measure(logits, trees, pointwise_weight=config.pointwise_weight)
 
 
-def _copy_trained(model: Any) -> dict[str, Tensor]:
-    # In host memory: a device that just holds the model has no room for it twice.
-    return {name: p.detach().to("cpu", copy=True) for name, p in model.named_parameters() if p.requires_grad}
+def _state_name(ranks: Ranks) -> str:
+    return f"state-{ranks.rank}-of-{ranks.world}.pt" if ranks.sharded else STATE
 
 
-@torch.no_grad()
-def _restore(model: Any, weights: dict[str, Tensor]) -> None:
-    for name, parameter in model.named_parameters():
-        if name in weights:
-            parameter.copy_(weights[name])
+def _save(optimizer: MasterAdamW, run: TrainingRun, saved: Saved, ranks: Ranks) -> None:
+    if not (ranks.is_main or ranks.sharded):
+        return
+    # Of parts only those of one step are of use: none takes its name before all are on the disk.
+    together = (lambda: ranks.agree(run.steps)) if ranks.sharded else None
+    saved.save(_state_name(ranks), {"run": run.content(), "optimizer": optimizer.state_dict()}, before_it_counts=together)
+
+
+def _resumed(optimizer: MasterAdamW, saved: Saved | None, ranks: Ranks) -> TrainingRun | None:
+    """Puts weights and optimizer where an earlier process left them; None if there is nothing to go on from."""
+    content = saved.load(_state_name(ranks), warn=ranks.is_main or ranks.sharded) if saved is not None else None
+    steps = content["run"]["steps"] if content is not None else 0
+    if not ranks.agree(steps):
+        if ranks.is_main:
+            print("    the parts of the saved state are of different steps; starting anew", file=sys.stderr, flush=True)
+        return None
+    if content is None:
+        return None
+    optimizer.load_state_dict(content["optimizer"])
+    run = TrainingRun(**content["run"])
+    if ranks.is_main:
+        print(f"    training goes on from step {run.steps} of {run.total}", file=sys.stderr, flush=True)
+    return run

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from training.benchmark.metrics import mean
-from training.records import TIERS
+from training.records import TIERS, Tier
 from training.reward_model.data import LabelledTree
-from training.reward_model.loss import criteria_loss, pairwise_terms, pointwise_terms
+from training.reward_model.loss import criteria_loss, pairwise_terms, pointwise_terms, verdict_targets
 from training.reward_model.model import tree_logits
 from training.reward_model.packing import batches_by_tokens
 from training.reward_model.tree import PackedTree, collate_trees
@@ -24,7 +24,9 @@ class ValidationFigures:
 
     Attributes:
         loss: the training objective on all trees.
-        pairwise_loss, pairwise_accuracy: by tier; a tie of logits counts half.
+        pairwise_loss, pairwise_accuracy: by tier (of an overall preference: the tier that decided it); a tie of logits counts
+            half.
+        pointwise_loss: by tier, of the leaves that have a verdict.
         discordant_accuracy: pairwise accuracy on discordant preferences alone.
         n_pairs: by tier.
     """
@@ -59,6 +61,25 @@ def forward_trees(model: Any, trees: Sequence[PackedTree], *, pad_id: int, token
     return [found[i] for i in range(len(trees))]
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A leaf that has a verdict, with its logit."""
+
+    tier: Tier
+    logit: float
+    met: bool
+
+
+def judged_leaves(logits: Sequence[Tensor], trees: Sequence[LabelledTree]) -> list[Judged]:
+    """What pointwise figures and calibration rest on: every leaf with a verdict. A model without conditioning has none."""
+    return [
+        Judged(leaf.tier, logit, leaf.met)
+        for part, tree in zip(logits, trees, strict=True)
+        for leaf, logit in zip(tree.leaves, part.tolist(), strict=True)
+        if leaf.tier is not None and leaf.met is not None
+    ]
+
+
 def measure(logits: Sequence[Tensor], trees: Sequence[LabelledTree], *, pointwise_weight: float) -> ValidationFigures:
     """Losses and accuracies of logits on labelled trees.
 
@@ -67,23 +88,28 @@ def measure(logits: Sequence[Tensor], trees: Sequence[LabelledTree], *, pointwis
     """
     if not trees:
         raise ValueError("validation needs at least one tree")
-    met = [torch.tensor([float(leaf.met) for leaf in tree.leaves]) for tree in trees]
     n_pairs = sum(len(tree.pairs) for tree in trees)
     n_leaves = sum(len(tree.leaves) for tree in trees)
     loss = sum(
-        float(criteria_loss(r, v, tree.pairs, pointwise_weight=pointwise_weight, n_pairs=n_pairs, n_leaves=n_leaves))
-        for r, v, tree in zip(logits, met, trees, strict=True)
+        float(
+            criteria_loss(
+                r,
+                verdict_targets(tree.leaves),
+                tree.pairs,
+                pointwise_weight=pointwise_weight,
+                n_pairs=n_pairs,
+                n_leaves=n_leaves,
+            )
+        )
+        for r, tree in zip(logits, trees, strict=True)
     )
     margins = [
         (pair.tier, pair.discordant, float(r[pair.better] - r[pair.worse]))
         for r, tree in zip(logits, trees, strict=True)
         for pair in tree.pairs
     ]
-    points = [
-        (leaf.tier, float(term))
-        for r, v, tree in zip(logits, met, trees, strict=True)
-        for leaf, term in zip(tree.leaves, pointwise_terms(r, v), strict=True)
-    ]
+    judged = judged_leaves(logits, trees)
+    points = pointwise_terms(torch.tensor([row.logit for row in judged]), torch.tensor([float(row.met) for row in judged]))
     by_tier = {tier: [margin for name, _, margin in margins if name == tier] for tier in TIERS}
     discordant = [margin for _, is_discordant, margin in margins if is_discordant]
     return ValidationFigures(
@@ -91,7 +117,9 @@ def measure(logits: Sequence[Tensor], trees: Sequence[LabelledTree], *, pointwis
         pairwise_loss={
             tier: mean(pairwise_terms(torch.tensor(part), torch.zeros(len(part))).tolist()) for tier, part in by_tier.items()
         },
-        pointwise_loss={tier: mean([term for name, term in points if name == tier]) for tier in TIERS},
+        pointwise_loss={
+            tier: mean([term for row, term in zip(judged, points.tolist(), strict=True) if row.tier == tier]) for tier in TIERS
+        },
         pairwise_accuracy={tier: mean([_win(m) for m in part]) for tier, part in by_tier.items()},
         accuracy=mean([_win(margin) for _, _, margin in margins]),
         discordant_accuracy=mean([_win(margin) for margin in discordant]),

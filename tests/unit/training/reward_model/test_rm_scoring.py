@@ -1,19 +1,26 @@
-"""The scorer: plain scores, fail-closed cases, and trees split by the token budget."""
+"""The scorer in each conditioning: plain scores, what must not change them, fail-closed cases, and reading an artifact."""
+
+import doctest
+import json
+import random
 
 import pytest
 import torch
 from rm_tiny import CharTokenizer, tiny_classifier
 
 from training.records import Criterion
+from training.reward_model import scoring
 from training.reward_model.calibration import Calibration, TierCalibration, sigmoid
 from training.reward_model.prompt import PromptEncoder
-from training.reward_model.scoring import NO_SCORE, RewardScorer, ScoreItem
+from training.reward_model.scoring import RewardScorer, ScoreItem, no_score
 
 ENCODER = PromptEncoder(CharTokenizer())
 CRITERIA = (
     Criterion(criterion_id="a", tier="main", text="says so", weight=1.0),
     Criterion(criterion_id="b", tier="veto", text="no dose"),
 )
+CONDITIONINGS = ("criterion_last", "criterion_first", "none")
+READING = CONDITIONINGS[:2]
 
 
 def calibration():
@@ -25,48 +32,204 @@ def calibration():
     return Calibration(tiers=tiers, threshold_rule="half")
 
 
-def scorer(model, *, max_length=256, tokens=4096):
-    return RewardScorer(model, ENCODER, calibration(), max_length=max_length, tokens=tokens)
+@torch.no_grad()
+def plain_logit(model, ids):
+    return float(model(input_ids=torch.tensor([ids])).logits[0, 0])
+
+
+def scorer(model, *, max_length=256, tokens=4096, conditioning="criterion_last"):
+    return RewardScorer(model, ENCODER, calibration(), max_length=max_length, tokens=tokens, conditioning=conditioning)
 
 
 ITEMS = [
-    ScoreItem("Is it safe?", ("Yes it is.", "No.", "Ask first."), CRITERIA),
+    ScoreItem("Is it safe?", ("Yes it is.", "No.", "Ask first.", "Yes it is."), CRITERIA),
     ScoreItem("When?", ("Now.",), CRITERIA[:1]),
+    ScoreItem("How long does it last, and may I swim?", ("Two days.", "Do not swim before the wound is closed."), CRITERIA),
 ]
 
 
+def logits_of(scores):
+    return [[[cell.logit for cell in row] for row in rows] for rows in scores]
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Models this small only wait for each other's threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def packed(monkeypatch):
+    """The trees that went through the network."""
+    seen = []
+    forward = scoring.forward_trees
+
+    def watched(model, trees, **options):
+        seen.extend(trees)
+        return forward(model, trees, **options)
+
+    monkeypatch.setattr(scoring, "forward_trees", watched)
+    return seen
+
+
 @pytest.mark.parametrize("family", ["qwen3", "llama", "gemma3_text"])
-@pytest.mark.parametrize("tokens", [4096, 120])
-def test_scores_are_those_of_a_plain_classifier(family, tokens):
-    model = tiny_classifier(family)
-    found = scorer(model, tokens=tokens).score(ITEMS)
+@pytest.mark.parametrize("conditioning", CONDITIONINGS)
+def test_scores_are_those_of_a_plain_classifier(family, conditioning):
+    """Of trees that the token budget splits and that share batches; the sliding window is far shorter than a prompt."""
+    model = tiny_classifier(family, layers=2)
+    found = scorer(model, tokens=150, conditioning=conditioning).score(ITEMS)
     for item, rows in zip(ITEMS, found, strict=True):
         for response, row in zip(item.responses, rows, strict=True):
             for criterion, score in zip(item.criteria, row, strict=True):
-                ids = ENCODER.plain_ids(item.instruction, response, criterion)
-                plain = float(model(input_ids=torch.tensor([ids])).logits[0, 0])
+                ids = ENCODER.plain_ids(item.instruction, response, criterion, conditioning)
+                plain = plain_logit(model, ids)
                 assert score.logit == pytest.approx(plain, abs=1e-4)
+                if conditioning == "none":
+                    assert (score.p_met, score.verdict, score.reason) == (None, "unknown", "no_criterion")
+                    continue
                 slope = 0.5 if criterion.tier == "main" else 2.0
                 assert score.p_met == pytest.approx(sigmoid(slope * plain + 0.25), abs=1e-4)
                 threshold = 0.5 if criterion.tier == "main" else 0.999999
                 assert score.verdict == ("met" if score.p_met >= threshold else "unmet")
+                assert score.reason == ""
 
 
-def test_empty_and_too_long_responses_are_unknown():
+@pytest.mark.parametrize("conditioning", CONDITIONINGS)
+def test_neighbours_order_and_batch_size_change_no_score(conditioning):
+    model = tiny_classifier("gemma3_text", layers=2)
+    wanted = logits_of(scorer(model, conditioning=conditioning).score(ITEMS))
+    rng = random.Random(1)
+    for tokens in (64, 300, 100_000):
+        order = rng.sample(range(len(ITEMS)), len(ITEMS))
+        turns = [rng.sample(range(len(item.responses)), len(item.responses)) for item in ITEMS]
+        items = [
+            ScoreItem(ITEMS[i].instruction, tuple(ITEMS[i].responses[r] for r in turns[i]), ITEMS[i].criteria) for i in order
+        ]
+        found = logits_of(scorer(model, tokens=tokens, conditioning=conditioning).score(items))
+        for i, rows in zip(order, found, strict=True):
+            for r, row in zip(turns[i], rows, strict=True):
+                assert row == pytest.approx(wanted[i][r], abs=1e-5)
+    for item, rows in zip(ITEMS, wanted, strict=True):
+        for response, row in zip(item.responses, rows, strict=True):
+            alone = scorer(model, conditioning=conditioning).score([ScoreItem(item.instruction, (response,), item.criteria)])
+            assert logits_of(alone)[0][0] == pytest.approx(row, abs=1e-5)
+
+
+@pytest.mark.parametrize("conditioning", CONDITIONINGS)
+def test_trees_keep_to_the_token_budget(conditioning, packed):
+    """All but those that hold one leaf, which nothing makes smaller."""
+    scorer(tiny_classifier("qwen3", layers=2), tokens=130, conditioning=conditioning).score(ITEMS)
+    assert len(packed) > len(ITEMS)
+    assert all(len(tree) <= 130 or len(tree.read_at) == 1 for tree in packed)
+
+
+def test_a_scalar_model_gives_one_number_whatever_the_criterion():
+    rows = scorer(tiny_classifier("qwen3", layers=2), conditioning="none").score(ITEMS)[0]
+    assert all(len({cell.logit for cell in row}) == 1 for row in rows)
+    assert len({row[0].logit for row in rows}) == 3
+    by_criterion = scorer(tiny_classifier("qwen3", layers=2)).score(ITEMS)[0]
+    assert all(len({cell.logit for cell in row}) == 2 for row in by_criterion)
+
+
+@pytest.mark.parametrize("conditioning", CONDITIONINGS)
+def test_equal_responses_are_scored_once(conditioning, packed):
+    item = ScoreItem("Is it safe?", ("Yes.", "No.", " Yes.\n", "Yes."), CRITERIA)
+    rows = scorer(tiny_classifier("qwen3", layers=2), conditioning=conditioning).score([item])[0]
+    assert rows[0] == rows[2] == rows[3] != rows[1]
+    assert [len(tree.read_at) for tree in packed] == [2 if conditioning == "none" else 4]
+
+
+@pytest.mark.parametrize("conditioning", CONDITIONINGS)
+def test_empty_and_too_long_responses_are_unknown_and_say_why(conditioning):
     item = ScoreItem("Is it?", ("", "  \n", "y" * 300, "Yes."), CRITERIA)
-    scores = scorer(tiny_classifier("qwen3")).score([item])[0]
-    assert scores[:3] == [[NO_SCORE, NO_SCORE]] * 3
-    assert NO_SCORE.verdict == "unknown" and all(s.verdict != "unknown" for s in scores[3])
+    scores = scorer(tiny_classifier("qwen3", layers=2), conditioning=conditioning).score([item])[0]
+    assert scores[0] == scores[1] == [no_score("empty")] * 2
+    assert scores[2] == [no_score("too_long")] * 2
+    assert {no_score(reason).verdict for reason in ("empty", "too_long", "not_finite", "cut")} == {"unknown"}
+    assert all(score.logit is not None for score in scores[3])
 
 
-def test_only_the_criterion_that_does_not_fit_is_unknown():
-    short, long = ENCODER.plain_ids("Is it?", "Yes.", CRITERIA[0]), Criterion(criterion_id="l", tier="main", text="w" * 50)
-    item = ScoreItem("Is it?", ("Yes.",), (long, CRITERIA[0]))
-    first, second = scorer(tiny_classifier("qwen3"), max_length=len(short)).score([item])[0][0]
-    assert first == NO_SCORE and second.logit is not None
+@pytest.mark.parametrize("conditioning", READING)
+def test_only_the_criterion_that_does_not_fit_is_unknown(conditioning):
+    short = ENCODER.plain_ids("Is it?", "Yes.", CRITERIA[0], conditioning)
+    item = ScoreItem("Is it?", ("Yes.",), (Criterion(criterion_id="l", tier="main", text="w" * 50), CRITERIA[0]))
+    exact = scorer(tiny_classifier("qwen3", layers=2), max_length=len(short), conditioning=conditioning)
+    first, second = exact.score([item])[0][0]
+    assert first == no_score("too_long") and second.logit is not None
+    one_less = scorer(tiny_classifier("qwen3", layers=2), max_length=len(short) - 1, conditioning=conditioning)
+    assert one_less.score([item])[0][0] == [no_score("too_long")] * 2
 
 
-def test_a_score_that_is_no_number_is_unknown():
-    model = tiny_classifier("qwen3")
+@pytest.mark.parametrize("conditioning", CONDITIONINGS)
+def test_a_score_that_is_no_number_is_unknown(conditioning):
+    model = tiny_classifier("qwen3", layers=2)
     model.score.weight.data.fill_(float("nan"))
-    assert scorer(model).score(ITEMS)[1] == [[NO_SCORE]]
+    assert scorer(model, conditioning=conditioning).score(ITEMS)[1] == [[no_score("not_finite")]]
+
+
+def test_nothing_to_score_is_no_forward_pass(packed):
+    model = tiny_classifier("qwen3", layers=2)
+    assert scorer(model).score([]) == []
+    assert scorer(model).score([ScoreItem("Is it?", (), CRITERIA), ScoreItem("Is it?", ("Yes.",), ())]) == [[], [[]]]
+    assert packed == []
+
+
+def test_rows_in_any_order_share_the_prompt_of_their_instruction(packed):
+    model = tiny_classifier("qwen3", layers=2)
+    wanted = scorer(model).score(ITEMS)
+    packed.clear()
+    rows = [(i, r) for i, item in enumerate(ITEMS) for r in range(len(item.responses))]
+    random.Random(2).shuffle(rows)
+    found = scorer(model).score_rows(
+        [ITEMS[i].instruction for i, _ in rows],
+        [ITEMS[i].responses[r] for i, r in rows],
+        [list(ITEMS[i].criteria) for i, _ in rows],
+    )
+    assert len(packed) == len(ITEMS)
+    for (i, r), row in zip(rows, found, strict=True):
+        assert [c.logit for c in row] == pytest.approx([c.logit for c in wanted[i][r]], abs=1e-5)
+        assert [c.verdict for c in row] == [c.verdict for c in wanted[i][r]]
+
+
+def test_rows_of_unequal_number_are_refused():
+    with pytest.raises(ValueError):
+        scorer(tiny_classifier("qwen3", layers=2)).score_rows(["Is it?"], ["Yes.", "No."], [CRITERIA])
+
+
+def test_a_model_that_reads_criteria_needs_a_calibration():
+    with pytest.raises(ValueError, match="needs a calibration"):
+        RewardScorer(tiny_classifier("qwen3", layers=2), ENCODER, None, max_length=8, tokens=8)
+
+
+@pytest.mark.parametrize(
+    ("said", "wanted"),
+    [({}, "criterion_last"), ({"conditioning": "criterion_first"}, "criterion_first"), ({"conditioning": "none"}, "none")],
+)
+def test_an_artifact_is_scored_as_it_was_trained(said, wanted, tmp_path, monkeypatch):
+    """Artifacts from before conditioning say nothing; a scalar model has no calibration."""
+    monkeypatch.setattr("transformers.AutoTokenizer.from_pretrained", lambda folder: CharTokenizer())
+    model = tiny_classifier("qwen3", layers=2)
+    model.save_pretrained(tmp_path)
+    settings = {"max_length": 256, "tokens_per_batch": 512, "precision": "float32", **said}
+    (tmp_path / "scoring.json").write_text(json.dumps(settings), encoding="utf-8")
+    if wanted != "none":
+        (tmp_path / "calibration.json").write_text(calibration().model_dump_json(), encoding="utf-8")
+    found, direct = RewardScorer.load(tmp_path).score(ITEMS), scorer(model, conditioning=wanted).score(ITEMS)
+    for one, two in zip(found, direct, strict=True):
+        for row, same in zip(one, two, strict=True):
+            assert [c.logit for c in row] == pytest.approx([c.logit for c in same], abs=1e-5)
+            assert [c.verdict for c in row] == [c.verdict for c in same]
+
+
+def test_settings_that_nobody_knows_are_refused(tmp_path):
+    settings = {"max_length": 256, "tokens_per_batch": 512, "precision": "float32", "conditoning": "none"}
+    (tmp_path / "scoring.json").write_text(json.dumps(settings), encoding="utf-8")
+    with pytest.raises(ValueError, match="conditoning"):
+        RewardScorer.load(tmp_path)
+
+
+def test_examples_in_docstrings():
+    assert doctest.testmod(scoring).failed == 0

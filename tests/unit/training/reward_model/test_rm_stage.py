@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from rm_tiny import planted_snapshot, settings
+from safetensors.torch import load_file
 
 from training.base_model.config import BaseModelConfig
 from training.base_model.stage import INSTRUCTIONS
@@ -59,6 +60,13 @@ def inputs(tmp_path, monkeypatch):
     return {"snapshot": write_snapshot(tmp_path / "snapshot", snapshot), "base_model": base}
 
 
+def run(config, inputs, output):
+    """The stage in a working folder that nobody worked in before."""
+    working = output.parent / f"working-{output.name}"
+    working.mkdir()
+    return stage.run(config=config, inputs=inputs, output=output, working=working)
+
+
 def hashes(folder):
     return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in folder.iterdir()}
 
@@ -70,7 +78,7 @@ def test_artifact(inputs, tmp_path):
     config = settings(max_steps=3, validation_every=2, validation_trees=2)
     for output in outputs:
         output.mkdir()
-        metadata = stage.run(config=config, inputs=inputs, output=output)
+        metadata = run(config, inputs, output)
     first, second = map(hashes, outputs)
     assert first == second
     wanted = {
@@ -104,7 +112,7 @@ def test_artifact(inputs, tmp_path):
 
 def test_a_split_without_verdicts_is_refused(inputs, tmp_path):
     with pytest.raises(StageRefusal, match="no known verdict in split panel_train"):
-        stage.run(config=settings(role="panel"), inputs=inputs, output=tmp_path)
+        run(settings(role="panel"), inputs, tmp_path)
 
 
 def test_the_snapshot_is_checked_for_its_role_first(inputs, tmp_path, monkeypatch):
@@ -113,12 +121,12 @@ def test_the_snapshot_is_checked_for_its_role_first(inputs, tmp_path, monkeypatc
 
     monkeypatch.setattr(stage, "check_snapshot", refuse)
     with pytest.raises(StageRefusal, match="snapshot panel"):
-        stage.run(config=settings(role="panel"), inputs=inputs, output=tmp_path)
+        run(settings(role="panel"), inputs, tmp_path)
 
 
 def test_a_bfloat16_model_is_scored_in_the_precision_it_was_calibrated_in(inputs, tmp_path):
     config = settings(max_steps=2, validation_every=2, precision="bfloat16", gradient_checkpointing=True)
-    stage.run(config=config, inputs=inputs, output=tmp_path)
+    run(config, inputs, tmp_path)
     scorer = RewardScorer.load(tmp_path)
     kinds = {name: parameter.dtype for name, parameter in scorer.model.named_parameters()}
     assert kinds.pop("score.weight") == torch.float32
@@ -142,3 +150,61 @@ def test_the_card_says_where_verdicts_mean_little():
     (veto,) = (row for row in rows if row.startswith("| veto |"))
     assert main.endswith("| 24 / 8 | – | 0.500 | own, says the same to every answer |")
     assert veto.endswith("| 2 / 0 | – | 0.500 | pooled, not identified, says the same to every answer |")
+
+
+def test_a_stage_killed_before_it_published_does_not_train_again(inputs, tmp_path, monkeypatch):
+    config = settings(max_steps=3, validation_every=2)
+    whole, torn, again = (tmp_path / name for name in ("whole", "torn", "again"))
+    for output in (whole, torn, again):
+        output.mkdir()
+    run(config, inputs, whole)
+    working = tmp_path / "working"
+    working.mkdir()
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(stage, "calibrate", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+        stage.run(config=config, inputs=inputs, output=torn, working=working)
+    monkeypatch.setattr(stage, "train", None)
+    stage.run(config=config, inputs=inputs, output=again, working=working)
+    assert hashes(again) == hashes(whole)
+
+
+def test_a_state_of_another_config_is_not_gone_on_from(inputs, tmp_path, capsys):
+    working, output = tmp_path / "working", tmp_path / "output"
+    working.mkdir()
+    output.mkdir()
+    stage.run(config=settings(max_steps=2), inputs=inputs, output=output, working=working)
+    metadata = stage.run(config=settings(max_steps=3), inputs=inputs, output=output, working=working)
+    assert metadata["steps"] == 3
+    assert "not used (it belongs to another config or other inputs); starting anew" in capsys.readouterr().err
+
+
+def test_scoring_names_what_the_calibration_was_made_with(inputs, tmp_path):
+    run(settings(max_steps=1, max_length=200), inputs, tmp_path)
+    assert json.loads((tmp_path / "scoring.json").read_text()) == {
+        "max_length": 200,
+        "tokens_per_batch": 4096,
+        "precision": "float32",
+        "attention": "sdpa",
+        "conditioning": "criterion_last",
+    }
+
+
+@pytest.mark.slow
+def test_two_processes_with_a_part_each_make_the_model_of_one_and_go_on_from_their_state(inputs, tmp_path, capfd):
+    config = settings(max_steps=4, validation_every=2, save_every=3)
+    outputs = {name: tmp_path / name for name in ("one", "two", "again")}
+    for output in outputs.values():
+        output.mkdir()
+    run(config, inputs, outputs["one"])
+    group = config.model_copy(update={"processes": 2, "shard": True})
+    working = tmp_path / "parts"
+    working.mkdir()
+    stage.run(config=group, inputs=inputs, output=outputs["two"], working=working)
+    one, two = (load_file(outputs[name] / "model.safetensors") for name in ("one", "two"))
+    assert max((one[name] - weight).abs().max() for name, weight in two.items()) < 1e-4
+
+    (working / "trained.pt").unlink()
+    capfd.readouterr()
+    stage.run(config=group, inputs=inputs, output=outputs["again"], working=working)
+    assert "goes on from step 3 of 4" in capfd.readouterr().err
+    assert hashes(outputs["again"]) == hashes(outputs["two"])

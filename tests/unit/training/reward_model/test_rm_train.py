@@ -1,18 +1,22 @@
 """Training: it learns what was planted, repeats itself bit for bit, and trains only what the config says."""
 
 import copy
+from types import SimpleNamespace
 
 import pytest
 import torch
 from rm_tiny import CharTokenizer, planted_snapshot, settings, tiny_classifier
 
 from training.errors import StageRefusal
+from training.reward_model import train as train_module
 from training.reward_model.config import LoraKeys
 from training.reward_model.data import build_trees, examples_of_split
+from training.reward_model.gradients import batch_gradients
 from training.reward_model.model import merge_adapters, prepare_training, tree_logits
 from training.reward_model.optimizer import MasterAdamW
 from training.reward_model.prompt import PromptEncoder
-from training.reward_model.train import batch_gradients, cosine_rate, make_deterministic, train, validate
+from training.reward_model.ranks import Ranks
+from training.reward_model.train import cosine_rate, make_deterministic, train, validate
 from training.reward_model.tree import collate_trees
 
 ENCODER = PromptEncoder(CharTokenizer())
@@ -20,6 +24,7 @@ LORA = LoraKeys(rank=2, alpha=4.0, targets=("q_proj", "v_proj"))
 
 
 def run_training(n=8, base=None, **changes):
+    """A training from start to end: the model with its best weights, what training left, and what it validated on."""
     config = settings(**changes)
     make_deterministic(config.seed, config.threads)
     snapshot = planted_snapshot(n)
@@ -28,26 +33,30 @@ def run_training(n=8, base=None, **changes):
     )
     model = prepare_training(base or tiny_classifier("qwen3", layers=2), config)
     train_set = examples_of_split(snapshot, "rm_train", assumed=True)
-    result = train(model, train_set=train_set, validation=validation, encoder=ENCODER, config=config)
-    return result, validation, config
+    result = train(model, train_set=train_set, validation=validation, encoder=ENCODER, config=config, ranks=Ranks())
+    Ranks().restore(model, result.best)
+    return merge_adapters(model), result, validation
+
+
+def training_trees(n=4):
+    examples = examples_of_split(planted_snapshot(n), "rm_train", assumed=True)
+    return build_trees(examples, ENCODER, responses_per_tree=4, max_length=256, rng=None)[0]
 
 
 def test_a_planted_rule_is_learnt():
-    result, validation, config = run_training(
+    model, _, validation = run_training(
         n=64, epochs=6, trees_per_step=4, learning_rate=5e-3, head_learning_rate=5e-3, validation_every=18
     )
-    assert validate(result.model, validation, config=config).accuracy > 0.8
+    assert validate(model, validation, config=settings(), ranks=Ranks()).accuracy > 0.8
 
 
 def test_equal_seeds_give_equal_weights():
-    first, _, _ = run_training()
-    second, _, _ = run_training()
+    first, one, _ = run_training()
+    second, two, _ = run_training()
     third, _, _ = run_training(seed=1)
-    pairs = zip(first.model.parameters(), second.model.parameters(), strict=True)
-    assert all(torch.equal(one, two) for one, two in pairs)
-    others = zip(first.model.parameters(), third.model.parameters(), strict=True)
-    assert not all(torch.equal(one, two) for one, two in others)
-    assert first.curve == second.curve
+    assert all(torch.equal(x, y) for x, y in zip(first.parameters(), second.parameters(), strict=True))
+    assert not all(torch.equal(x, y) for x, y in zip(first.parameters(), third.parameters(), strict=True))
+    assert one.curve == two.curve
 
 
 @pytest.mark.parametrize(
@@ -62,8 +71,8 @@ def test_equal_seeds_give_equal_weights():
 def test_only_the_chosen_parts_move(changes, moved):
     base = tiny_classifier("qwen3", layers=2)
     before = copy.deepcopy(base.state_dict())
-    result, _, _ = run_training(base=base, **changes)
-    after = result.model.state_dict()
+    model, _, _ = run_training(base=base, **changes)
+    after = model.state_dict()
     assert set(after) == set(before)  # adapters are merged: the checkpoint is plain
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert {".".join(n.split(".")[:3]) if "layers" in n else n.removesuffix(".weight") for n in changed} == moved
@@ -76,11 +85,7 @@ def test_merged_adapters_score_like_unmerged_ones():
         for name, parameter in model.named_parameters():
             if "lora_B" in name:
                 parameter.normal_()
-    snapshot = planted_snapshot(4)
-    trees, _ = build_trees(
-        examples_of_split(snapshot, "rm_train", assumed=True), ENCODER, responses_per_tree=4, max_length=256, rng=None
-    )
-    batch = collate_trees([trees[0].packed], pad_id=0)
+    batch = collate_trees([training_trees()[0].packed], pad_id=0)
     before = tree_logits(model, batch)
     assert not any("lora" in name for name, _ in merge_adapters(model).named_parameters())
     assert (tree_logits(model, batch) - before).abs().max() < 1e-4
@@ -97,16 +102,16 @@ def test_a_cut_backbone_is_the_lower_part():
 
 def test_the_best_weights_are_kept_not_the_last():
     # Late steps at a rate far too high spoil the weights: the best validation lies before the last.
-    result, validation, config = run_training(
-        n=8, epochs=3, learning_rate=1.0, head_learning_rate=1.0, validation_every=1, warmup_share=0.8
+    model, result, validation = run_training(
+        seed=1, epochs=3, learning_rate=1.0, head_learning_rate=1.0, validation_every=1, warmup_share=0.8
     )
     losses = [row["validation_loss"] for row in result.curve]
     assert losses[result.best_step - 1] == min(losses) < losses[-1]
-    assert validate(result.model, validation, config=config).loss == pytest.approx(min(losses), abs=1e-5)
+    assert validate(model, validation, config=settings(), ranks=Ranks()).loss == pytest.approx(min(losses), abs=1e-5)
 
 
 def test_early_stopping():
-    result, _, _ = run_training(
+    _, result, _ = run_training(
         n=8, epochs=20, learning_rate=0.3, head_learning_rate=0.3, validation_every=1, patience=2, warmup_share=0.0
     )
     assert result.stopped_early and result.steps == result.best_step + 2
@@ -115,8 +120,25 @@ def test_early_stopping():
 def test_a_loss_that_is_no_number_stops_and_names_the_batch():
     base = tiny_classifier("qwen3", layers=2)
     base.score.weight.data.fill_(float("nan"))
-    with pytest.raises(StageRefusal, match=r"nan on tree i\d{3} of the batch \[i"):
+    with pytest.raises(
+        StageRefusal, match=r"loss is nan on the micro-batch \[i\d{3}, i\d{3}\] of the step \[i\d{3}, i\d{3}\]$"
+    ):
         run_training(base=base)
+
+
+def test_a_gradient_that_is_no_number_stops_with_the_step_named_and_the_weights_as_they_were():
+    base = tiny_classifier("qwen3", layers=2)
+    base.score.weight.register_hook(lambda gradient: gradient * float("inf"))
+    before = copy.deepcopy(base.state_dict())
+    with pytest.raises(StageRefusal, match=r"gradient norm is (inf|nan) in step 1 on the trees \[i\d{3}, i\d{3}\]$"):
+        run_training(base=base)
+    assert all(torch.equal(before[name], weight) for name, weight in base.state_dict().items())
+
+
+def test_a_validation_loss_that_is_no_number_stops(monkeypatch):
+    monkeypatch.setattr(train_module, "validate", lambda *_, **__: SimpleNamespace(loss=float("nan")))
+    with pytest.raises(StageRefusal, match="the validation loss is nan after step 3"):
+        run_training()
 
 
 def test_schedule_by_hand():
@@ -135,13 +157,13 @@ def in_bfloat16(model):
 def test_bfloat16_trains_with_a_finite_loss(family, lora):
     base = in_bfloat16(tiny_classifier(family))
     before = copy.deepcopy(base.state_dict())
-    result, _, _ = run_training(base=base, precision="bfloat16", lora=lora, gradient_checkpointing=True, validation_every=2)
+    model, result, _ = run_training(base=base, precision="bfloat16", lora=lora, gradient_checkpointing=True, validation_every=2)
     assert all(torch.isfinite(torch.tensor(row["train_loss"])) for row in result.curve)
-    after = result.model.state_dict()
+    after = model.state_dict()
     assert after["model.layers.0.self_attn.q_proj.weight"].dtype == torch.bfloat16
     assert after["score.weight"].dtype == torch.float32
     assert not torch.equal(before["model.layers.0.self_attn.q_proj.weight"], after["model.layers.0.self_attn.q_proj.weight"])
-    assert not result.model.training
+    assert not model.training
 
 
 def test_bfloat16_weights_move_by_updates_smaller_than_their_steps():
@@ -174,10 +196,7 @@ def test_float32_weights_are_updated_as_adamw_does():
 
 @pytest.mark.parametrize("family", ["qwen3", "llama", "gemma3_text"])
 def test_checkpointing_gives_the_same_gradients(family):
-    snapshot = planted_snapshot(4)
-    trees, _ = build_trees(
-        examples_of_split(snapshot, "rm_train", assumed=True), ENCODER, responses_per_tree=4, max_length=256, rng=None
-    )
+    trees = training_trees()
     made, forward_passes = [], []
     for checkpointing in (False, True):
         config = settings(gradient_checkpointing=checkpointing, freeze_embeddings=False)
@@ -186,11 +205,11 @@ def test_checkpointing_gives_the_same_gradients(family):
             model.gradient_checkpointing_enable({"use_reentrant": False})
         passes = []
         model.model.layers[1].self_attn.register_forward_pre_hook(lambda *_, p=passes: p.append(1))
-        loss = batch_gradients(model, trees[:2], pad_id=0, config=config)
+        loss = batch_gradients(model, trees[:2], pad_id=0, config=config, ranks=Ranks())
         made.append((loss, {name: p.grad for name, p in model.named_parameters()}))
         forward_passes.append(len(passes))
-    # Two trees; with checkpoints each goes through a layer a second time.
-    assert forward_passes == [2, 4]
+    # Two trees in one pass; with checkpoints it goes through a layer a second time.
+    assert forward_passes == [1, 2]
     assert made[0][0] == made[1][0]
     for name, gradient in made[0][1].items():
         assert torch.allclose(gradient, made[1][1][name], rtol=1e-5, atol=1e-7), name

@@ -124,7 +124,7 @@ def _make_cells(settings: Settings, store: Store, instance: dg.DagsterInstance, 
             tags={"promedical/profile": settings.profile},
         )
         if not result.success:
-            raise RunFailed(f"cell {name}: {why(result, None).removeprefix(f'{CELLS}: ')}")
+            raise RunFailed(f"cell {name}: {why(result, None).replace(f'{CELLS}: ', '')}")
         (event,) = result.get_asset_materialization_events()
         seconds = time.monotonic() - start
         reused = bool(event.materialization.metadata["reused"].value)

@@ -16,7 +16,7 @@ from torch import Tensor
 from training.errors import StageRefusal
 from training.reward_model.config import RewardModelConfig
 from training.reward_model.data import LabelledTree
-from training.reward_model.loss import criteria_loss, pairwise_terms, pointwise_terms
+from training.reward_model.loss import criteria_loss, pairwise_terms, pointwise_terms, verdict_targets
 from training.reward_model.memory import advised, forward_advice
 from training.reward_model.model import tree_logits
 from training.reward_model.ranks import Ranks
@@ -25,11 +25,14 @@ from training.reward_model.tree import collate_trees
 
 @dataclass(frozen=True, kw_only=True)
 class StepLoss:
-    """The loss of a step and its two parts: loss = pairwise + pointwise_weight * pointwise, but for rounding."""
+    """The loss of a step and its two parts: loss = pairwise + pointwise_weight * pointwise, but for rounding.
+
+    `pointwise` is None if no leaf has a verdict.
+    """
 
     loss: float
     pairwise: float
-    pointwise: float
+    pointwise: float | None
 
 
 def batch_gradients(
@@ -68,7 +71,8 @@ def batch_gradients(
     ranks.finish_gradients(model)
     model.eval()
     loss_sum, pairwise, pointwise = (ranks.total(sum(part[i] for part in parts)) for i in range(3))
-    return StepLoss(loss=loss_sum, pairwise=pairwise, pointwise=pointwise)
+    judged = any(leaf.met is not None for tree in trees for leaf in tree.leaves)
+    return StepLoss(loss=loss_sum, pairwise=pairwise, pointwise=pointwise if judged else None)
 
 
 def micro_batch_loss(
@@ -86,7 +90,7 @@ def micro_batch_loss(
     loss = logits.new_zeros(())
     for values, tree in zip(logits.split([len(tree.leaves) for tree in trees]), trees, strict=True):
         loss = loss + criteria_loss(
-            values, _met(tree, values), tree.pairs, pointwise_weight=pointwise_weight, n_pairs=n_pairs, n_leaves=n_leaves
+            values, _verdicts(tree, values), tree.pairs, pointwise_weight=pointwise_weight, n_pairs=n_pairs, n_leaves=n_leaves
         )
     return loss
 
@@ -94,7 +98,8 @@ def micro_batch_loss(
 def _terms(logits: Tensor, trees: Sequence[LabelledTree], *, n_pairs: int, n_leaves: int) -> tuple[float, float]:
     pairwise = pointwise = 0.0
     for values, tree in zip(logits.split([len(tree.leaves) for tree in trees]), trees, strict=True):
-        pointwise += float(pointwise_terms(values, _met(tree, values)).sum()) / n_leaves
+        # A leaf without a verdict has no term.
+        pointwise += float(pointwise_terms(values, _verdicts(tree, values)).nansum()) / n_leaves
         if tree.pairs:
             better, worse = (torch.tensor([getattr(p, end) for p in tree.pairs]) for end in ("better", "worse"))
             host = values.cpu()
@@ -102,8 +107,8 @@ def _terms(logits: Tensor, trees: Sequence[LabelledTree], *, n_pairs: int, n_lea
     return pairwise, pointwise
 
 
-def _met(tree: LabelledTree, like: Tensor) -> Tensor:
-    return torch.tensor([float(leaf.met) for leaf in tree.leaves], device=like.device)
+def _verdicts(tree: LabelledTree, like: Tensor) -> Tensor:
+    return verdict_targets(tree.leaves).to(like.device)
 
 
 def _names(trees: Sequence[LabelledTree]) -> str:

@@ -18,7 +18,7 @@ from training.errors import StageRefusal
 from training.manifests import MANIFEST, canonical_json, sha256_text
 from training.reward_model.calibration import calibrate
 from training.reward_model.config import RewardModelConfig
-from training.reward_model.data import InstructionExamples, LabelledTree, build_trees, examples_of_split
+from training.reward_model.data import InstructionExamples, LabelledTree, TreeCounts, build_trees, examples_of_split
 from training.reward_model.group import launch
 from training.reward_model.memory import advised, forward_advice
 from training.reward_model.model import load_classifier, merge_adapters, prepare_training
@@ -28,7 +28,7 @@ from training.reward_model.ranks import Ranks, join
 from training.reward_model.scoring import CALIBRATION, SCORING
 from training.reward_model.state import TRAINED, Saved, TrainingRun
 from training.reward_model.train import make_deterministic, train
-from training.reward_model.validation import forward_trees, measure
+from training.reward_model.validation import forward_trees, judged_leaves, measure
 from training.seen import clusters_of, write_seen
 from training.snapshot import Snapshot, read_snapshot
 from training.storage import read_manifest
@@ -112,7 +112,7 @@ class Material:
 
     Attributes:
         validation: trees of all responses to an instruction.
-        too_long: leaves of validation that were left out.
+        too_long: what became of prompts of validation that were too long; none is cut there.
     """
 
     snapshot: Snapshot
@@ -120,7 +120,7 @@ class Material:
     encoder: PromptEncoder
     train_set: list[InstructionExamples]
     validation: list[LabelledTree]
-    too_long: int
+    too_long: TreeCounts
 
 
 def read_material(config: RewardModelConfig, inputs: dict[str, Path]) -> Material:
@@ -134,23 +134,24 @@ def read_material(config: RewardModelConfig, inputs: dict[str, Path]) -> Materia
     snapshot = read_snapshot(inputs["snapshot"])
     tokenizer = AutoTokenizer.from_pretrained(inputs["base_model"])
     encoder = PromptEncoder(tokenizer)
-    train_set = examples_of_split(snapshot, config.train_split, assumed=True)
+    train_set = examples_of_split(snapshot, config.train_split, assumed=True, veto=config.veto_data)
     if not train_set:
         raise StageRefusal(f"the snapshot has no known verdict in split {config.train_split}")
     if config.max_trees is not None and len(train_set) > config.max_trees:
         train_set = random.Random(config.seed).sample(train_set, config.max_trees)
-    held_out = examples_of_split(snapshot, "validation", assumed=False)
-    validation, too_long = build_trees(
+    held_out = examples_of_split(snapshot, "validation", assumed=False, veto=config.veto_data)
+    validation, counts = build_trees(
         held_out,
         encoder,
         responses_per_tree=max((len(one.responses) for one in held_out), default=1),
         max_length=config.max_length,
         rng=None,
+        conditioning=config.conditioning,
     )
     if not any(tree.pairs for tree in validation):
         raise StageRefusal("the snapshot has no criterion preference in split validation")
     return Material(
-        snapshot=snapshot, tokenizer=tokenizer, encoder=encoder, train_set=train_set, validation=validation, too_long=too_long
+        snapshot=snapshot, tokenizer=tokenizer, encoder=encoder, train_set=train_set, validation=validation, too_long=counts
     )
 
 
@@ -174,12 +175,12 @@ def _write(
             tokens_per_batch=config.tokens_per_batch,
         )
     figures = measure(logits, validation, pointwise_weight=config.pointwise_weight)
-    leaves = [leaf for tree in validation for leaf in tree.leaves]
+    judged = judged_leaves(logits, validation)
     try:
         calibration = calibrate(
-            [value for part in logits for value in part.tolist()],
-            [leaf.met for leaf in leaves],
-            [leaf.tier for leaf in leaves],
+            [leaf.logit for leaf in judged],
+            [leaf.met for leaf in judged],
+            [leaf.tier for leaf in judged],
             rule=config.threshold_rule,
         )
     except ValueError as error:
@@ -190,7 +191,7 @@ def _write(
         "stopped_early": result.stopped_early,
         "trees_seen": result.trees_seen,
         "tokens_seen": result.tokens_seen,
-        "leaves_too_long": {"training": result.leaves_too_long, "validation": material.too_long},
+        "too_long": {"training": result.too_long, "validation": asdict(material.too_long)},
         "pointwise_identified": not config.pure_pairwise,
         "validation": asdict(figures),
     }

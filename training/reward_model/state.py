@@ -37,6 +37,7 @@ class TrainingRun:
         epoch: the epoch that trees are taken from, from 0.
         taken: trees taken from it.
         without_gain: validations since the best.
+        too_long: what became of prompts that were too long, in all epochs; see `TreeCounts`.
         best: the trained weights at the best validation; empty in processes other than the main one.
     """
 
@@ -52,7 +53,7 @@ class TrainingRun:
     stopped_early: bool = False
     trees_seen: int = 0
     tokens_seen: int = 0
-    leaves_too_long: int = 0
+    too_long: dict[str, int] = field(default_factory=dict)
     best: dict[str, Tensor] = field(default_factory=dict)
 
     def content(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import random
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from training.errors import StageRefusal
 from training.progress import Progress
 from training.reward_model.config import RewardModelConfig
 from training.reward_model.curves import Write, open_curves, validation_curves
-from training.reward_model.data import InstructionExamples, LabelledTree, build_trees
+from training.reward_model.data import InstructionExamples, LabelledTree, TreeCounts, build_trees
 from training.reward_model.gradients import batch_gradients
 from training.reward_model.memory import advised, forward_advice, update_advice
 from training.reward_model.model import trainable_parameters
@@ -83,18 +84,18 @@ def train(
         model.gradient_checkpointing_enable({"use_reentrant": False})
     optimizer = _optimizer(model, config)
     run = _resumed(optimizer, saved, ranks) or TrainingRun()
-    trees, too_long = _epoch(train_set, encoder, config, run.epoch)
+    trees, counts = _epoch(train_set, encoder, config, run.epoch)
     if not run.total:
         _plan(run, trees, config)
-        run.leaves_too_long = too_long
+        run.too_long = asdict(counts)
     progress = Progress(f"train {config.role}", run.total, begun=run.tokens_seen / run.planned_tokens)
 
     with open_curves(curves if ranks.is_main else None, first_step=run.steps + 1) as write:
         while run.steps < run.total and not run.stopped_early:
             if run.taken >= len(trees):
                 run.epoch, run.taken = run.epoch + 1, 0
-                trees, too_long = _epoch(train_set, encoder, config, run.epoch)
-                run.leaves_too_long += too_long
+                trees, counts = _epoch(train_set, encoder, config, run.epoch)
+                run.too_long = asdict(TreeCounts(**run.too_long) + counts)
             batch = trees[run.taken : run.taken + config.trees_per_step]
             row = _step(model, optimizer, batch, run, config=config, ranks=ranks, write=write)
             if run.steps % config.validation_every == 0 or run.steps == run.total:
@@ -119,7 +120,7 @@ def _optimizer(model: Any, config: RewardModelConfig) -> MasterAdamW:
 
 def _epoch(
     train_set: Sequence[InstructionExamples], encoder: PromptEncoder, config: RewardModelConfig, epoch: int
-) -> tuple[list[LabelledTree], int]:
+) -> tuple[list[LabelledTree], TreeCounts]:
     """The trees of an epoch, in an order that depends on seed and epoch alone, so that a resumed one deals the same."""
     return build_trees(
         train_set,
@@ -127,6 +128,8 @@ def _epoch(
         responses_per_tree=config.responses_per_tree,
         max_length=config.max_length,
         rng=random.Random(f"{config.seed}/{epoch}"),
+        conditioning=config.conditioning,
+        truncate=True,
     )
 
 

@@ -1,6 +1,7 @@
 """One step's gradients: micro-batches change nothing, and what does not fit into memory says what to lower."""
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -91,6 +92,16 @@ def test_a_pure_pairwise_step_leaves_out_trees_without_pairs():
     assert silent, "the planted snapshot should have such trees"
     loss, found = gradients_of(silent, Ranks(), pointwise_weight=0.0, pure_pairwise=True)
     assert (loss.loss, found) == (0.0, {})
+
+
+def test_leaves_without_a_verdict_have_no_pointwise_part():
+    """A scalar model's: one leaf per response, whose preferences are all that is known."""
+    bare = [replace(t, leaves=tuple(replace(leaf, met=None) for leaf in t.leaves)) for t in PAIRED]
+    loss, found = gradients_of(bare, Ranks(), pointwise_weight=0.0, pure_pairwise=True)
+    assert loss.pointwise is None and loss.loss == pytest.approx(loss.pairwise, abs=1e-6)
+    with_verdicts, wanted = gradients_of(PAIRED, Ranks(), pointwise_weight=0.0, pure_pairwise=True)
+    assert with_verdicts.pointwise > 0 and with_verdicts.loss == loss.loss
+    assert all(torch.equal(gradient, wanted[name]) for name, gradient in found.items())
 
 
 def failing(error):

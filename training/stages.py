@@ -144,7 +144,10 @@ STAGES: dict[str, Stage] = {
                 "training/reward_model",
                 *_METRICS,
                 *(f"training/benchmark/{name}.py" for name in ("systems", "baselines", "examples")),
-                *(f"training/study/{name}.py" for name in ("cell_stage", "config", "variants", "budget", "predictions")),
+                *(
+                    f"training/study/{name}.py"
+                    for name in ("cell_stage", "config", "variants", "budget", "predictions", "veto_calibration")
+                ),
             ),
             libraries=(*_MODELS, "peft"),
             resumes=True,

@@ -33,6 +33,7 @@ from training.snapshot import Snapshot, read_snapshot
 from training.study.budget import matched
 from training.study.config import RewardModelCellConfig
 from training.study.predictions import write_predictions
+from training.study.veto_calibration import calibrate_vetoes
 
 CELL = "cell.json"
 CURVE = "curve.csv"
@@ -70,6 +71,8 @@ def run(
     checkpoint = working / "checkpoint"
     if not checkpoint.exists():
         _train(trained_under, inputs, checkpoint, curves)
+    if not trained_under.veto_data:
+        calibrate_vetoes(checkpoint, RewardScorer.load(checkpoint, device=config.device), learned, trained_under)
     return _measure(config, trained_under, checkpoint, benchmark, output)
 
 

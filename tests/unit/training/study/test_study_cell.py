@@ -25,6 +25,7 @@ class Trainer:
         self.configs: list[RewardModelConfig] = []
         self.places: list[dict[str, Path | None]] = []
         self.dies = False
+        self.one_class = ["bonus"]
 
     def __call__(self, *, config: RewardModelConfig, inputs: dict[str, Path], output: Path, **places: Path | None) -> None:
         assert set(inputs) == {"snapshot", "base_model"}
@@ -35,7 +36,7 @@ class Trainer:
             raise KeyboardInterrupt
         metrics = {"steps": 3, "trees_seen": 6, "tokens_seen": 60, "pointwise_identified": not config.pure_pairwise}
         (output / "metrics.json").write_text(json.dumps(metrics | {"validation": {"accuracy": 0.5}}))
-        (output / "calibration.json").write_text(calibrated(one_class=["bonus"]).model_dump_json())
+        (output / "calibration.json").write_text(calibrated(one_class=self.one_class).model_dump_json())
         (output / "curve.csv").write_text("step,train_loss\n1,0.5\n")
         write_seen(output, clusters_of(read_snapshot(inputs["snapshot"]).instructions))
 
@@ -182,6 +183,33 @@ def test_a_kill_while_scoring_trains_nothing_anew(
         run(inputs, tmp_path / "out", config(), working=tmp_path / "working")
     said = run(inputs, tmp_path / "out", config(), working=tmp_path / "working")
     assert len(trainer.configs) == 1 and said["responses"] == 6
+
+
+@pytest.mark.usefixtures("loader")
+def test_a_model_that_learned_from_no_veto_gets_its_threshold_as_every_other_does(
+    trainer: Trainer, inputs: dict[str, Path], tmp_path: Path
+) -> None:
+    trainer.one_class = ["bonus", "veto"]
+    said = run(inputs, tmp_path / "with", config())
+    assert said["not_identified"] == ["bonus", "veto"]
+    said = run(inputs, tmp_path / "without", config("no_safety", veto_data=False))
+    # Validation holds two of each class: the fit over all tiers counts, and the tier is identified. No other is touched.
+    veto = said["calibration"]["tiers"]["veto"]
+    assert (veto["n_met"], veto["n_unmet"], veto["pooled"], veto["identified"]) == (2, 2, True, True)
+    assert said["not_identified"] == ["bonus"]
+    predictions = read_predictions(tmp_path / "without")
+    assert predictions["corpus-benchmark-0-bad", "corpus-benchmark-0-safe"].verdict == "unmet"
+
+
+@pytest.mark.usefixtures("loader")
+def test_vetoes_of_one_class_stay_without_a_verdict(trainer: Trainer, inputs: dict[str, Path], tmp_path: Path) -> None:
+    rows = merged(tables(2, split="rm_train"), tables(2, split="validation"))
+    for verdict in rows["resolved_verdicts"]:
+        if verdict["criterion_id"].endswith("-safe"):
+            verdict["verdict"] = "met"
+    inputs["snapshot"] = write(tmp_path / "safe", rows)
+    trainer.one_class = ["veto"]
+    assert run(inputs, tmp_path / "out", config("no_safety", veto_data=False))["not_identified"] == ["veto"]
 
 
 class Encoder:

@@ -149,7 +149,7 @@ STAGES: dict[str, Stage] = {
                     for name in ("cell_stage", "config", "variants", "budget", "predictions", "veto_calibration")
                 ),
             ),
-            libraries=(*_MODELS, "peft"),
+            libraries=(*_MODELS, "peft", "accelerate"),
             resumes=True,
         ),
         # It also gets every cell there is, as `reward_model_cells/<cell>`, and as `past` the study before.
@@ -159,7 +159,7 @@ STAGES: dict[str, Stage] = {
             config="training.study.config:RewardModelStudyTableConfig",
             inputs=("snapshot", "training_snapshot", "base_model"),
             sources=(*_COMMON, "training/reward_model", "training/benchmark", "training/study"),
-            libraries=(*_MODELS, "peft", "numpy"),
+            libraries=(*_MODELS, "peft", "accelerate", "numpy"),
         ),
         Stage(
             name="policy_benchmark",

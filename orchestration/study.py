@@ -77,6 +77,14 @@ def _state(name: str, settings: Settings, store: Store, instance: dg.DagsterInst
     return "made" if _stands(cell_step(name), settings, store, instance, partition=name) else "old"
 
 
+def _under_way(name: str, settings: Settings, store: Store, instance: dg.DagsterInstance) -> bool:
+    """Whether a killed process left something to go on from: what is left says nothing of how long a cell takes."""
+    step = cell_step(name)
+    config = step.config(settings)
+    refs = {role: current_ref(instance, asset) for role, asset in step.used_inputs(config).items()}
+    return store.working_folder(step.key(config, {role: ref for role, ref in refs.items() if ref is not None})).exists()
+
+
 def _stands(
     step: Step, settings: Settings, store: Store, instance: dg.DagsterInstance, *, partition: str | None = None
 ) -> bool:
@@ -106,6 +114,7 @@ def _make_cells(settings: Settings, store: Store, instance: dg.DagsterInstance, 
             f"cell {chosen.index(name) + 1}/{len(chosen)} {name}: ~{format_seconds(_expected([name], times))}, "
             f"{_minutes(_expected(left, times))} left in all"
         )
+        resumed = _under_way(name, settings, store, instance)
         start = time.monotonic()
         result = job.execute_in_process(
             instance=instance,
@@ -115,11 +124,11 @@ def _make_cells(settings: Settings, store: Store, instance: dg.DagsterInstance, 
             tags={"promedical/profile": settings.profile},
         )
         if not result.success:
-            raise RunFailed(f"cell {name}: {why(result, None).removeprefix(f'{CELLS}: ')}")
+            raise RunFailed(f"cell {name}: {why(result, None).replace(f'{CELLS}: ', '')}")
         (event,) = result.get_asset_materialization_events()
         seconds = time.monotonic() - start
         reused = bool(event.materialization.metadata["reused"].value)
-        if not reused:
+        if not reused and not resumed:
             times.measured(_timed(name).name, seconds)
         _say(f"        {name}: {'reused' if reused else 'done'} in {format_seconds(seconds)}")
         left.remove(name)

@@ -149,6 +149,7 @@ STAGES: dict[str, Stage] = {
                 *(f"training/study/{name}.py" for name in ("cell_stage", "config", "variants", "budget", "predictions")),
             ),
             libraries=(*_MODELS, *_TRAINING),
+            resumes=True,
         ),
         # It also gets every cell there is, as `reward_model_cells/<cell>`, and as `past` the study before.
         Stage(

@@ -44,7 +44,7 @@ def run(
     config: RewardModelCellConfig,
     inputs: dict[str, Path],
     output: Path,
-    working: Path | None = None,
+    working: Path,
     curves: Path | None = None,
 ) -> dict[str, Any]:
     """Trains, scores and writes a cell.
@@ -53,9 +53,8 @@ def run(
         config: the cell's.
         inputs: folders of snapshot, base_model and benchmark_snapshot.
         output: where the cell is written.
-        working: where a killed cell left what it goes on from: the state of its training, or its trained model; None starts
-            anew.
-        curves: where training writes its live curves.
+        working: where a killed cell left what it goes on from: the state of its training, or its trained model.
+        curves: where training writes its live curves; None for none.
 
     Raises:
         StageRefusal: a snapshot that may not be used, a benchmark that shares a cluster with what is learned from, nothing to
@@ -67,17 +66,11 @@ def run(
     if not responses_of(benchmark):
         raise StageRefusal("reward_model_cell: the benchmark snapshot has no labelled response")
     trained_under = _budget(config, learned, inputs["base_model"])
-    # In the working folder, if there is one, a trained model outlives a kill while it scores.
-    kept = working if working is not None else output
-    checkpoint = kept / "checkpoint"
+    # In the working folder a trained model outlives a kill while it scores; it goes with that folder.
+    checkpoint = working / "checkpoint"
     if not checkpoint.exists():
-        places = {name: folder for name, folder in (("working", working), ("curves", curves)) if folder is not None}
-        _train(trained_under, inputs, checkpoint, places)
-    try:
-        return _measure(config, trained_under, checkpoint, benchmark, output)
-    finally:
-        if working is None:
-            shutil.rmtree(checkpoint)
+        _train(trained_under, inputs, checkpoint, curves)
+    return _measure(config, trained_under, checkpoint, benchmark, output)
 
 
 def _budget(config: RewardModelCellConfig, learned: Snapshot, base_model: Path) -> RewardModelConfig:
@@ -88,13 +81,17 @@ def _budget(config: RewardModelCellConfig, learned: Snapshot, base_model: Path) 
     return matched(config.reward_model, learned, PromptEncoder(AutoTokenizer.from_pretrained(base_model)))
 
 
-def _train(config: RewardModelConfig, inputs: Mapping[str, Path], checkpoint: Path, places: Mapping[str, Path]) -> None:
+def _train(config: RewardModelConfig, inputs: Mapping[str, Path], checkpoint: Path, curves: Path | None) -> None:
     """A trained model under that name, or nothing."""
     partial = checkpoint.with_name("checkpoint.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     train_reward_model(
-        config=config, inputs={name: inputs[name] for name in ("snapshot", "base_model")}, output=partial, **places
+        config=config,
+        inputs={name: inputs[name] for name in ("snapshot", "base_model")},
+        output=partial,
+        working=checkpoint.parent,
+        curves=curves,
     )
     os.rename(partial, checkpoint)
 

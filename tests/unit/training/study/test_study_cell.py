@@ -23,19 +23,20 @@ class Trainer:
 
     def __init__(self) -> None:
         self.configs: list[RewardModelConfig] = []
-        self.places: list[set[str]] = []
+        self.places: list[dict[str, Path | None]] = []
         self.dies = False
+        self.one_class = ["bonus"]
 
-    def __call__(self, *, config: RewardModelConfig, inputs: dict[str, Path], output: Path, **places: Path) -> None:
+    def __call__(self, *, config: RewardModelConfig, inputs: dict[str, Path], output: Path, **places: Path | None) -> None:
         assert set(inputs) == {"snapshot", "base_model"}
         self.configs.append(config)
-        self.places.append(set(places))
+        self.places.append(places)
         (output / "model.safetensors").write_text("weights")
         if self.dies:
             raise KeyboardInterrupt
         metrics = {"steps": 3, "trees_seen": 6, "tokens_seen": 60, "pointwise_identified": not config.pure_pairwise}
         (output / "metrics.json").write_text(json.dumps(metrics | {"validation": {"accuracy": 0.5}}))
-        (output / "calibration.json").write_text(calibrated(one_class=["bonus"]).model_dump_json())
+        (output / "calibration.json").write_text(calibrated(one_class=self.one_class).model_dump_json())
         (output / "curve.csv").write_text("step,train_loss\n1,0.5\n")
         write_seen(output, clusters_of(read_snapshot(inputs["snapshot"]).instructions))
 
@@ -85,9 +86,17 @@ def config(variant: str = "full", **changes: Any) -> RewardModelCellConfig:
     )
 
 
-def run(inputs: dict[str, Path], output: Path, cell: RewardModelCellConfig, **places: Path) -> dict[str, Any]:
+def run(
+    inputs: dict[str, Path],
+    output: Path,
+    cell: RewardModelCellConfig,
+    *,
+    working: Path | None = None,
+    curves: Path | None = None,
+) -> dict[str, Any]:
     output.mkdir(exist_ok=True)
-    cell_stage.run(config=cell, inputs=inputs, output=output, **places)
+    working = working or output.with_name(f"{output.name}-working")
+    cell_stage.run(config=cell, inputs=inputs, output=output, working=working, curves=curves)
     said: dict[str, Any] = json.loads((output / "cell.json").read_text())
     return said
 
@@ -163,7 +172,7 @@ def test_a_kill_while_training_leaves_no_model_and_the_state_in_the_working_fold
     assert not (working / "checkpoint").exists()
     trainer.dies = False
     run(inputs, tmp_path / "out", config(), working=working, curves=curves)
-    assert trainer.places == [{"working", "curves"}] * 2
+    assert trainer.places == [{"working": working, "curves": curves}] * 2
 
 
 def test_a_kill_while_scoring_trains_nothing_anew(
@@ -176,13 +185,31 @@ def test_a_kill_while_scoring_trains_nothing_anew(
     assert len(trainer.configs) == 1 and said["responses"] == 6
 
 
-def test_without_a_working_folder_weights_go_also_when_scoring_fails(
-    trainer: Trainer, loader: Loader, inputs: dict[str, Path], tmp_path: Path
+@pytest.mark.usefixtures("loader")
+def test_a_model_that_learned_from_no_veto_gets_its_threshold_as_every_other_does(
+    trainer: Trainer, inputs: dict[str, Path], tmp_path: Path
 ) -> None:
-    loader.dies = True
-    with pytest.raises(KeyboardInterrupt):
-        run(inputs, tmp_path / "out", config())
-    assert len(trainer.configs) == 1 and list((tmp_path / "out").iterdir()) == []
+    trainer.one_class = ["bonus", "veto"]
+    said = run(inputs, tmp_path / "with", config())
+    assert said["not_identified"] == ["bonus", "veto"]
+    said = run(inputs, tmp_path / "without", config("no_safety", veto_data=False))
+    # Validation holds two of each class: the fit over all tiers counts, and the tier is identified. No other is touched.
+    veto = said["calibration"]["tiers"]["veto"]
+    assert (veto["n_met"], veto["n_unmet"], veto["pooled"], veto["identified"]) == (2, 2, True, True)
+    assert said["not_identified"] == ["bonus"]
+    predictions = read_predictions(tmp_path / "without")
+    assert predictions["corpus-benchmark-0-bad", "corpus-benchmark-0-safe"].verdict == "unmet"
+
+
+@pytest.mark.usefixtures("loader")
+def test_vetoes_of_one_class_stay_without_a_verdict(trainer: Trainer, inputs: dict[str, Path], tmp_path: Path) -> None:
+    rows = merged(tables(2, split="rm_train"), tables(2, split="validation"))
+    for verdict in rows["resolved_verdicts"]:
+        if verdict["criterion_id"].endswith("-safe"):
+            verdict["verdict"] = "met"
+    inputs["snapshot"] = write(tmp_path / "safe", rows)
+    trainer.one_class = ["veto"]
+    assert run(inputs, tmp_path / "out", config("no_safety", veto_data=False))["not_identified"] == ["veto"]
 
 
 class Encoder:

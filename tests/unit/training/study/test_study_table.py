@@ -193,11 +193,13 @@ def test_without_the_full_model_nothing_is_compared() -> None:
 
 
 def test_contradictions_are_counted_seed_by_seed() -> None:
-    rows = contradictions(EXAMPLES, [full(2), scalar(1)])
+    two = full(2)
+    two.columns[1] = columns(FULL[1], met=[*FOUND[:9], 0.0], scores=SCORES)
+    rows = contradictions(EXAMPLES, [two, scalar(1)])
     of_veto = {"contradictions": 1, "others": 1}
     assert rows == [
         {"system": "full", "seed": 0, **of_veto, "flagged": 1, "false_alarms": 0, "judged": 2},
-        {"system": "full", "seed": 1, **of_veto, "flagged": 1, "false_alarms": 0, "judged": 2},
+        {"system": "full", "seed": 1, **of_veto, "flagged": 1, "false_alarms": 1, "judged": 2},
         {"system": "scalar", "seed": 0, **of_veto, "flagged": 0, "false_alarms": 0, "judged": 0},
     ]
     built = replace(EXAMPLES, point=tuple(replace(e, judge_kind="construction") for e in EXAMPLES.point))

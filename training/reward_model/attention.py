@@ -11,6 +11,8 @@ Both are names in transformers' registry. A model that was set to one of them st
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -28,7 +30,7 @@ FLEX_ROW = 1024
 _NO_TREE = -1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TreePlan:
     """What every attention layer needs of a batch: built once for a forward pass.
 
@@ -37,9 +39,13 @@ class TreePlan:
         masks: window (None for full attention) → for each stretch of the row, who sees whom: (queries, keys) bool; None where
             that is plain causality.
         blocks: window → FlexAttention's block mask; empty with SDPA.
+        read_at: (M,) the tokens that are read in the end: with SDPA the top layer attends from them alone.
+        top: number of that layer.
     """
 
     stretches: tuple[tuple[int, ...], ...]
+    read_at: Tensor
+    top: int
     masks: dict[int | None, list[Tensor | None]]
     blocks: dict[int | None, Any]
 
@@ -48,20 +54,25 @@ class TreePlan:
         return sliding_window if sliding_window in self.masks or sliding_window in self.blocks else None
 
 
-def plan_attention(batch: TreeBatch, *, window: int | None, flex: bool) -> TreePlan:
+def plan_attention(batch: TreeBatch, *, layers: int, window: int | None, flex: bool) -> TreePlan:
     """Plans attention over a batch whose tensors lie on the device of the model.
 
     Args:
         batch: trees joined end to end.
+        layers: the model's number of layers.
         window: the model's sliding window in tokens, None if it has none.
         flex: for FlexAttention instead of SDPA.
     """
     windows: list[int | None] = [None]
     if window is not None and int(batch.positions.max()) >= window:
         windows.append(window)
-    if flex:
-        return TreePlan(batch.stretches, {}, {w: _flex_blocks(batch, w) for w in windows})
-    return TreePlan(batch.stretches, {w: _stretch_masks(batch, w) for w in windows}, {})
+    return TreePlan(
+        stretches=batch.stretches,
+        read_at=batch.read_at,
+        top=layers - 1,
+        masks={} if flex else {w: _stretch_masks(batch, w) for w in windows},
+        blocks={w: _flex_blocks(batch, w) for w in windows} if flex else {},
+    )
 
 
 def _stretch_masks(batch: TreeBatch, window: int | None) -> list[Tensor | None]:
@@ -122,35 +133,63 @@ def fill_up(batch: TreeBatch, multiple: int, *, pad_id: int) -> TreeBatch:
     )
 
 
+def _attend(
+    query: Tensor, keys: Sequence[Tensor], values: Sequence[Tensor], mask: Tensor | None, scale: float | None
+) -> Tensor:
+    """Attention from (1, heads, Q, D) queries to the keys of several stretches, which may have fewer heads."""
+    key, value = torch.cat(tuple(keys), dim=2), torch.cat(tuple(values), dim=2)
+    grouped = query.shape[1] != key.shape[1]
+    if grouped and query.is_cuda:
+        # With a mask no fast kernel of CUDA takes grouped heads.
+        key, value = (_repeated(states, query.shape[1] // states.shape[1]) for states in (key, value))
+        grouped = False
+    return F.scaled_dot_product_attention(
+        query, key, value, attn_mask=mask, is_causal=mask is None, scale=scale, enable_gqa=grouped
+    )
+
+
 def _repeated(states: Tensor, times: int) -> Tensor:
     """(1, heads, T, D) → (1, heads * times, T, D): grouped keys or values for each of their queries' heads."""
-    return states if times == 1 else states.repeat_interleave(times, dim=1)
+    return states.repeat_interleave(times, dim=1)
 
 
 def _sdpa(query: Tensor, key: Tensor, value: Tensor, plan: TreePlan, window: int | None, scale: float | None) -> Tensor:
-    """(1, heads, T, D) each → (1, heads, T, D)."""
+    """(1, heads, T, D) queries, keys and values of fewer heads → (1, heads, T, D)."""
     lengths = [length for tree in plan.stretches for length in tree]
     # `split` and not slices: its backward pass joins the parts once, where every slice would fill a row of its own.
     queries, keys, values = (states.split(lengths, dim=2) for states in (query, key, value))
-    masks = plan.masks[window]
     found = []
     at = 0
     for tree in plan.stretches:
-        root = at
-        for part in range(root, root + len(tree)):
+        root, at = at, at + len(tree)
+        for part in range(root, at):
+            mask = plan.masks[window][part]
             joined = [root] if part == root else [root, part]
-            found.append(
-                F.scaled_dot_product_attention(
-                    queries[part],
-                    torch.cat([keys[i] for i in joined], dim=2),
-                    torch.cat([values[i] for i in joined], dim=2),
-                    attn_mask=masks[part],
-                    is_causal=masks[part] is None,
-                    scale=scale,
-                )
-            )
-        at += len(tree)
+            found.append(_attend(queries[part], [keys[i] for i in joined], [values[i] for i in joined], mask, scale))
     return torch.cat(found, dim=2)
+
+
+def _sdpa_at_reads(
+    query: Tensor, key: Tensor, value: Tensor, plan: TreePlan, window: int | None, scale: float | None
+) -> Tensor:
+    """As `_sdpa`, from the tokens that are read alone; zeros at the others."""
+    lengths = [length for tree in plan.stretches for length in tree]
+    keys, values = (states.split(lengths, dim=2) for states in (key, value))
+    starts = [0, *itertools.accumulate(lengths)]
+    cuts = torch.searchsorted(plan.read_at.cpu(), torch.tensor(starts)).tolist()
+    found = []
+    at = 0
+    for tree in plan.stretches:
+        root, at = at, at + len(tree)
+        for part in range(root + 1, at):
+            reads = plan.read_at[cuts[part] : cuts[part + 1]]
+            mask = plan.masks[window][part]
+            assert mask is not None, "a response's stretch always has a mask"
+            seen = mask.index_select(0, reads - starts[part])
+            found.append(
+                _attend(query.index_select(2, reads), [keys[root], keys[part]], [values[root], values[part]], seen, scale)
+            )
+    return query.new_zeros(query.shape).index_copy(2, plan.read_at, torch.cat(found, dim=2))
 
 
 @cache
@@ -165,7 +204,8 @@ def _flex(query: Tensor, key: Tensor, value: Tensor, plan: TreePlan, window: int
 
     # Compiled kernels have a backward pass on GPUs only; on a CPU the plain form serves to test the mask.
     run = _compiled_flex() if query.is_cuda else flex_attention
-    attended: Tensor = run(query, key, value, block_mask=plan.blocks[window], scale=scale)
+    groups = query.shape[1] // key.shape[1]
+    attended: Tensor = run(query, _repeated(key, groups), _repeated(value, groups), block_mask=plan.blocks[window], scale=scale)
     return attended
 
 
@@ -192,9 +232,13 @@ def tree_attention(
             module, query, key, value, attention_mask, scaling=scaling, sliding_window=sliding_window, **others
         )
         return plain
-    groups = query.shape[1] // key.shape[1]
-    attend = _flex if tree.blocks else _sdpa
-    attended = attend(query, _repeated(key, groups), _repeated(value, groups), tree, tree.window_of(sliding_window), scaling)
+    window = tree.window_of(sliding_window)
+    if tree.blocks:
+        attended = _flex(query, key, value, tree, window, scaling)
+    elif module.layer_idx == tree.top:
+        attended = _sdpa_at_reads(query, key, value, tree, window, scaling)
+    else:
+        attended = _sdpa(query, key, value, tree, window, scaling)
     return attended.transpose(1, 2).contiguous(), None
 
 

@@ -69,7 +69,7 @@ def tree_logits(model: Any, batch: TreeBatch) -> Tensor:
             attention_mask=_no_masks(model.config, batch),
             position_ids=batch.positions[None],
             use_cache=False,
-            tree=plan_attention(batch, window=window, flex=flex),
+            tree=plan_attention(batch, layers=len(model.model.layers), window=window, flex=flex),
         ).last_hidden_state
     leaves = hidden[0].index_select(0, batch.read_at).to(model.score.weight.dtype)
     logits: Tensor = model.score(leaves).squeeze(-1)

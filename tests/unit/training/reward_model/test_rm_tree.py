@@ -32,7 +32,7 @@ def test_tree_equals_plain_sequences(family):
 def test_windows_count_positions_along_the_branch():
     """x has 3 tokens, y0 and y1 two each, c one token; a window of 4 shows the last three before a token, on its branch."""
     batch = collate_trees([pack_tree([9, 9, 9], [[9, 9], [9, 9]], [[[9]], [[9]]])])
-    instruction, *responses = plan_attention(batch, window=4, flex=False).masks[4]
+    instruction, *responses = plan_attention(batch, layers=2, window=4, flex=False).masks[4]
     assert instruction is None  # shorter than the window: plain causality
     expected = [
         # x  x  x  y  y  c
@@ -45,15 +45,15 @@ def test_windows_count_positions_along_the_branch():
 
 def test_a_window_longer_than_every_branch_is_not_planned():
     batch = collate_trees([pack_tree([9, 9, 9], [[9, 9]], [[[9]]])])
-    plan = plan_attention(batch, window=6, flex=False)
+    plan = plan_attention(batch, layers=2, window=6, flex=False)
     assert list(plan.masks) == [None] and plan.window_of(6) is None
-    assert list(plan_attention(batch, window=5, flex=False).masks) == [None, 5]
+    assert list(plan_attention(batch, layers=2, window=5, flex=False).masks) == [None, 5]
 
 
 def test_who_sees_whom_by_hand():
     # x | y0 c c' | one token each
     batch = collate_trees([pack_tree([9], [[9]], [[[9], [9]]])])
-    _, own = plan_attention(batch, window=None, flex=False).masks[None]
+    _, own = plan_attention(batch, layers=2, window=None, flex=False).masks[None]
     assert own.int().tolist() == [[1, 1, 0, 0], [1, 1, 1, 0], [1, 1, 0, 1]]
 
 

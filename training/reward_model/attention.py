@@ -4,7 +4,8 @@ What belongs here: who sees whom, and computing that without the rest. A token s
 own piece; a sliding window is measured in branch positions. `criterion_tree` runs one SDPA call for each instruction and one
 for each response with its criteria, whose keys are the instruction and itself: what other responses and other trees hold is
 never looked at, and no mask over the whole row is built. `criterion_tree_flex` gives the same row to FlexAttention, whose
-compiled kernel skips blocks that nobody sees; its rows come in few lengths, since it compiles anew for each.
+compiled kernel skips blocks that nobody sees; its rows come in few lengths, since it compiles anew for each. It was tried
+forward only, on a CPU, where nothing is compiled and all of a row's scores stand in memory.
 
 Both are names in transformers' registry. A model that was set to one of them still reads plain sequences as before.
 """
@@ -25,8 +26,11 @@ from training.reward_model.tree import TreeBatch
 
 SDPA, FLEX = "criterion_tree", "criterion_tree_flex"
 IMPLEMENTATIONS = {"sdpa": SDPA, "flex": FLEX}
-# FlexAttention compiles once for each length of a row; rows are filled up to a multiple of this many tokens.
+# FlexAttention compiles once for each length of a row: the shortest, and its doubles. Eight of them reach 131,072 tokens.
 FLEX_ROW = 1024
+# It also compiles for each window of a model's layers (none, sliding), and with and without a backward pass. Beyond torch's own
+# limit of 8 it would run uncompiled without an error, with all of a row's scores in memory.
+_FLEX_KERNELS = 8 * 2 * 2
 _NO_TREE = -1
 
 
@@ -101,8 +105,6 @@ def _near(queries: Tensor, keys: Tensor, window: int) -> Tensor:
 
 
 def _flex_blocks(batch: TreeBatch, window: int | None) -> Any:
-    from torch.nn.attention.flex_attention import create_block_mask
-
     tree, response, leaf, positions = batch.tree, batch.response, batch.leaf, batch.positions
 
     def sees(_batch: Tensor, _head: Tensor, q: Tensor, k: Tensor) -> Tensor:
@@ -112,12 +114,27 @@ def _flex_blocks(batch: TreeBatch, window: int | None) -> Any:
         return visible if window is None else visible & (positions[q] - positions[k] < window)
 
     length = len(tree)
-    return create_block_mask(sees, None, None, length, length, device=str(tree.device))
+    return _block_mask(compiled=tree.is_cuda)(sees, None, None, length, length, device=str(tree.device))
 
 
-def fill_up(batch: TreeBatch, multiple: int, *, pad_id: int) -> TreeBatch:
-    """The batch with tokens of no tree at its end, up to a multiple of so many; nobody reads them."""
-    missing = -len(batch.input_ids) % multiple
+@cache
+def _block_mask(*, compiled: bool) -> Any:
+    from torch.nn.attention.flex_attention import create_block_mask
+
+    # The plain form asks of every pair of tokens first, in memory for all of them, and then sums up blocks.
+    return _compile(create_block_mask) if compiled else create_block_mask
+
+
+def fill_up(batch: TreeBatch, shortest: int, *, pad_id: int) -> TreeBatch:
+    """The batch with tokens of no tree at its end, which nobody reads.
+
+    Args:
+        batch: at least one tree.
+        shortest: a power of two, the least length; a longer row is filled up to the next power of two.
+        pad_id: the tokens at its end.
+    """
+    length = len(batch.input_ids)
+    missing = max(shortest, 1 << (length - 1).bit_length()) - length
 
     def filled(values: Tensor, fill: int) -> Tensor:
         return F.pad(values, (0, missing), value=fill)
@@ -196,7 +213,12 @@ def _sdpa_at_reads(
 def _compiled_flex() -> Any:
     from torch.nn.attention.flex_attention import flex_attention
 
-    return torch.compile(flex_attention, dynamic=False)
+    return _compile(flex_attention)
+
+
+def _compile(function: Any) -> Any:
+    # Torch's types leave out an argument that it documents.
+    return torch.compile(function, dynamic=False, recompile_limit=_FLEX_KERNELS)  # type: ignore[call-overload]
 
 
 def _flex(query: Tensor, key: Tensor, value: Tensor, plan: TreePlan, window: int | None, scale: float | None) -> Tensor:

@@ -5,9 +5,11 @@ import random
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from rm_tiny import FAMILIES, plain_logits, random_pieces, tiny_classifier
 
-from training.reward_model.attention import use_tree_attention
+from training.reward_model.attention import FLEX_ROW, fill_up, use_tree_attention
 from training.reward_model.data import LeafPair
 from training.reward_model.loss import criteria_loss
 from training.reward_model.model import tree_logits
@@ -101,6 +103,16 @@ def test_flex_attention_gives_the_logits_of_sdpa(family, monkeypatch):
         wanted = tree_logits(model, batch)
         use_tree_attention(model, "flex")
         assert (tree_logits(model, batch) - wanted).abs().max() <= 1e-5
+
+
+@given(st.integers(1, 1 << 17))
+def test_rows_for_flex_attention_come_in_eight_lengths(tokens):
+    batch = collate_trees([pack_tree(range(max(1, tokens - 2)), [[1]], [[[2]]])])
+    filled = fill_up(batch, FLEX_ROW, pad_id=3)
+    assert len(filled.input_ids) in {1024 << i for i in range(8)}
+    assert len(batch.input_ids) <= len(filled.input_ids) < max(1025, 2 * len(batch.input_ids))
+    assert torch.equal(filled.input_ids[: len(batch.input_ids)], batch.input_ids)
+    assert set(filled.input_ids[len(batch.input_ids) :].tolist()) <= {3}
 
 
 @pytest.mark.parametrize("family", FAMILIES)

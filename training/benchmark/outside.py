@@ -9,7 +9,6 @@ orchestrator fills it in where the user has not pinned it; a stage that is start
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -127,8 +126,3 @@ def check_names(rivals: Sequence[Rival], sets: Sequence[PairwiseSet]) -> None:
             if name.casefold() in seen:
                 raise ValueError(f"{kind}: the name {name} is taken; choose another")
             seen.add(name.casefold())
-
-
-def one_line(error: BaseException, *, longest: int = 300) -> str:
-    """What an error of a library says, in one line."""
-    return re.sub(r"\s+", " ", str(error)).strip()[:longest] or type(error).__name__

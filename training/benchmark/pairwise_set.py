@@ -25,8 +25,8 @@ from typing import Any
 import fsspec
 
 from training.benchmark.baselines import content_words
-from training.benchmark.outside import MAX_BYTES, PairwiseSet, one_line
-from training.errors import StageRefusal
+from training.benchmark.outside import MAX_BYTES, PairwiseSet
+from training.errors import StageRefusal, one_line
 from training.manifests import sha256_text
 
 MAX_LINE = 1 << 20

@@ -26,9 +26,9 @@ import torch
 
 from training.benchmark.examples import responses_of
 from training.benchmark.metrics import pairwise_credit
-from training.benchmark.outside import Rival, one_line
+from training.benchmark.outside import Rival
 from training.benchmark.systems import Key, Prediction, System
-from training.errors import StageRefusal
+from training.errors import StageRefusal, one_line
 from training.manifests import canonical_json, sha256_file, sha256_text
 from training.progress import Progress
 from training.records import Instruction

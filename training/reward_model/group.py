@@ -21,7 +21,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from training.errors import StageRefusal
+from training.errors import StageRefusal, one_line
 
 _GRACE_SECONDS = 10.0
 
@@ -156,7 +156,7 @@ def _work(
         message = pickle.dumps(_Failure(str(error)))
     except Exception as error:
         traceback.print_exc()
-        message = pickle.dumps(_Failure(f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"))
+        message = pickle.dumps(_Failure(f"{type(error).__name__}: {one_line(error)}"))
     outcome.send_bytes(message)
 
 

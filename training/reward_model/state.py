@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from training.errors import StageRefusal
+from training.errors import StageRefusal, one_line
 
 # From which a killed training goes on.
 STATE = "state.pt"
@@ -84,13 +85,14 @@ class Saved:
             StageRefusal: the disk does not take it.
         """
         path, fresh = self._folder / name, self._folder / f"{name}.new"
-        try:
-            with fresh.open("wb") as handle:
-                torch.save({"key": self._key, "content": content}, handle)
-                handle.flush()
-                os.fsync(handle.fileno())
-            if before_it_counts is not None:
-                before_it_counts()
+        with _writing(path), fresh.open("wb") as handle:
+            torch.save({"key": self._key, "content": content}, handle)
+            handle.flush()
+            os.fsync(handle.fileno())
+        # What fails in here is not the disk's fault: it may be a process that another waits for in vain.
+        if before_it_counts is not None:
+            before_it_counts()
+        with _writing(path):
             os.replace(fresh, path)
             # The new name, too, has to outlive a power cut.
             folder = os.open(self._folder, os.O_RDONLY)
@@ -98,9 +100,6 @@ class Saved:
                 os.fsync(folder)
             finally:
                 os.close(folder)
-        # torch's writer reports a full disk as a RuntimeError.
-        except (OSError, RuntimeError) as error:
-            raise StageRefusal(f"{path}: cannot be written ({_first_line(error)}); free space there and run again") from error
 
     def load(self, name: str, *, warn: bool = True) -> Any:
         """What was saved under this name; None if nothing was, or nothing that can be used.
@@ -125,9 +124,14 @@ class Saved:
         # A file that is only there to save time may be wrong in any way: it is never a reason to stop.
         except Exception as error:
             if warn:
-                print(f"    {path}: not used ({_first_line(error)}); starting anew", file=sys.stderr, flush=True)
+                print(f"    {path}: not used ({one_line(error)}); starting anew", file=sys.stderr, flush=True)
             return None
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).split("\n", 1)[0] or type(error).__name__
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    # torch's writer reports a full disk as a RuntimeError.
+    except (OSError, RuntimeError) as error:
+        raise StageRefusal(f"{path}: cannot be written ({one_line(error)}); free space there and run again") from error

@@ -261,3 +261,15 @@ def test_a_part_takes_its_name_only_when_all_parts_are_written(tmp_path):
     found = []
     saved.save(STATE, later, before_it_counts=lambda: found.append(saved.load(STATE)["run"]["steps"]))
     assert found == [3] and saved.load(STATE) == later
+
+
+def test_what_fails_before_a_part_counts_is_not_the_disks_fault(tmp_path):
+    saved = Saved(tmp_path, key="k")
+    saved.save(STATE, CONTENT)
+
+    def wait_for_the_others():
+        raise RuntimeError("Connection closed by peer")
+
+    with pytest.raises(RuntimeError, match="^Connection closed by peer$"):
+        saved.save(STATE, {"run": {"steps": 4}}, before_it_counts=wait_for_the_others)
+    assert saved.load(STATE)["run"] == CONTENT["run"]

@@ -12,6 +12,11 @@ from training.reward_model.config import RewardModelConfig
 from training.reward_model.data import LabelledTree
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an allocation failed, on a GPU or in host memory, whose allocator has no error class of its own."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "DefaultCPUAllocator: can't allocate memory" in str(error)
+
+
 @contextmanager
 def advised(advice: str) -> Iterator[None]:
     """Turns an allocation that fails, on a GPU or in host memory, into a refusal that says what to do.
@@ -22,7 +27,7 @@ def advised(advice: str) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, MemoryError) as error:
-        if not _is_out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
         raise StageRefusal(f"out of memory {advice}") from error
 
@@ -61,8 +66,3 @@ def update_advice(config: RewardModelConfig) -> str:
     if not config.freeze_embeddings:
         ways.append("set freeze_embeddings: true")
     return f"in the optimizer's update, whose two moments take 8 bytes a trained weight; {', or '.join(ways)}"
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    # The allocator of host memory has no error class of its own.
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "DefaultCPUAllocator: can't allocate memory" in str(error)

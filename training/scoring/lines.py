@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from training.errors import StageRefusal
+from training.errors import StageRefusal, one_line
 from training.records import TIERS, Criterion
 from training.rubric_score import RubricError, check_weights
 
@@ -85,7 +85,7 @@ def _decode(raw: bytes) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         raise _Wrong(f"is no JSON ({error.msg}, character {error.pos + 1}); every line must be one whole JSON object") from None
     except (ValueError, RecursionError) as error:
-        raise _Wrong(f"is no JSON that can be read ({str(error).splitlines()[0][:80]})") from None
+        raise _Wrong(f"is no JSON that can be read ({one_line(error, longest=80)})") from None
     if not isinstance(values, dict):
         raise _Wrong(f"is a {_kind(values)}; every line must be one JSON object (not all of them in one list)")
     return values

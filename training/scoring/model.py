@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from training.errors import StageRefusal
+from training.errors import StageRefusal, one_line
 from training.manifests import MANIFEST, ArtifactRef, content_digest, describe_files
 from training.records import TIERS
 from training.reward_model.calibration import Calibration
@@ -44,29 +44,39 @@ def model_name(folder: Path) -> str:
     return str(ArtifactRef(name=name, digest=content_digest(name, describe_files(folder))))
 
 
-def load_model(folder: Path, name: str, *, device: str | None, tokens_per_batch: int | None) -> tuple[RewardScorer, ModelFacts]:
-    """Loads a reward model whose name was asked for before.
+def choose_device(asked: str | None) -> str:
+    """The device that scores: what was asked for, else cuda where there is one.
 
     Raises:
-        StageRefusal: it cannot be loaded, or the device is not there.
+        StageRefusal: torch or the GPU is not there.
+    """
+    try:
+        import torch
+    except ModuleNotFoundError as error:
+        raise _incomplete(error) from error
+    if asked == "cuda" and not torch.cuda.is_available():
+        raise StageRefusal("--device cuda: torch finds no GPU here; leave the option out, or give --device cpu")
+    return asked or ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def load_model(folder: Path, name: str, *, device: str, tokens_per_batch: int | None) -> tuple[RewardScorer, ModelFacts]:
+    """Loads a reward model whose name was asked for before, on the device that was chosen.
+
+    Raises:
+        StageRefusal: it cannot be loaded.
     """
     # The libraries' bars and load reports would bury what we say.
     for variable, value in (("TRANSFORMERS_VERBOSITY", "error"), ("HF_HUB_DISABLE_PROGRESS_BARS", "1"), ("TQDM_DISABLE", "1")):
         os.environ.setdefault(variable, value)
     try:
-        import torch
-
         from training.reward_model.scoring import RewardScorer
     except ModuleNotFoundError as error:
-        raise StageRefusal(f"scoring needs {error.name}: pip install 'promedical[train]'") from error
-    if device == "cuda" and not torch.cuda.is_available():
-        raise StageRefusal("--device cuda: torch finds no GPU here; leave the option out, or give --device cpu")
+        raise _incomplete(error) from error
     try:
         facts = read_facts(folder, name)
-        chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        scorer = RewardScorer.load(folder, device=chosen, tokens_per_batch=tokens_per_batch)
+        scorer = RewardScorer.load(folder, device=device, tokens_per_batch=tokens_per_batch)
     except (OSError, KeyError, ValidationError, json.JSONDecodeError) as error:
-        raise StageRefusal(f"model {folder} cannot be loaded: {_first_line(error)}; give a reward_model artifact") from error
+        raise StageRefusal(f"model {folder} cannot be loaded: {_named(error)}; give a reward_model artifact") from error
     return scorer, facts
 
 
@@ -78,17 +88,21 @@ def read_facts(folder: Path, name: str) -> ModelFacts:
     """
     scoring = json.loads((folder / "scoring.json").read_text(encoding="utf-8"))
     identified = bool(json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["pointwise_identified"])
-    if scoring.get("conditioning", "criterion_last") == "none":
+    if scoring["conditioning"] == "none":
         return ModelFacts(name=name, judged=frozenset(), flat=(), scalar=True)
     calibration = Calibration.model_validate_json((folder / "calibration.json").read_text(encoding="utf-8"))
     judged = frozenset(tier for tier in TIERS if identified and tier not in calibration.not_identified)
     return ModelFacts(name=name, judged=judged, flat=calibration.uninformative, scalar=False)
 
 
-def _first_line(error: Exception) -> str:
+def _incomplete(error: ModuleNotFoundError) -> StageRefusal:
+    return StageRefusal(f"scoring needs {error.name}: pip install 'promedical[train]'")
+
+
+def _named(error: Exception) -> str:
     if isinstance(error, ValidationError):
         first = error.errors()[0]
         return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
     if isinstance(error, KeyError):
         return f"no {error.args[0]}"
-    return str(error).splitlines()[0]
+    return one_line(error)

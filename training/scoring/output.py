@@ -1,7 +1,7 @@
 """Where results go: to standard output, or to a file that is whole or not there, and goes on where it was broken off.
 
 What belongs here: OUT.part (whole lines, in order), OUT.part.json (what they were made from), and OUT, which takes their place
-in one step at the end. Other input, another model or other code begins anew.
+in one step at the end. Other input, another model, other code or another device begins anew.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
 """Scores a JSONL file with a reward model: a first pass that checks every line, then the model, then chunk after chunk.
 
 What belongs here: the order of things and the process's command line. Memory holds one chunk, however long the file. Chunks
-depend on the input alone, so that what goes on after an interruption gives the same numbers as what was never interrupted.
+depend on the input alone, so that what goes on after an interruption on the same kind of device gives the same numbers as what
+was never interrupted. The token budget may change in between (after running out of memory, say): it decides which trees share
+a forward pass, which changes scores by rounding only.
 """
 
 from __future__ import annotations
@@ -18,11 +20,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from training.errors import StageRefusal
+from training.errors import StageRefusal, one_line
 from training.process import end_with_stdin, unwind_on_sigterm
 from training.progress import Progress
 from training.scoring.lines import ScoreLine, encode_json, parse_line
-from training.scoring.model import load_model, model_name
+from training.scoring.model import choose_device, load_model, model_name
 from training.scoring.output import Output, PartFile, StandardOutput, refuse_output
 from training.scoring.results import REASONS, ModelFacts, result_line
 from training.stages import source_hash
@@ -155,20 +157,21 @@ def run(options: ScoreOptions, load: Callable[..., tuple[RewardScorer, ModelFact
         load: as `load_model`.
 
     Raises:
-        StageRefusal: a line, the model or the output cannot be used.
+        StageRefusal: a line, the model, the device or the output cannot be used.
         StoreError: the model's folder is not what its manifest says.
     """
     if options.out is not None:
         refuse_output(options.out, options.file)
     checked = check_input(options.file, name=options.name)
     name = model_name(options.model)
-    job = {"input": checked.digest, "reward_model": name, "code": source_hash(_SOURCES)}
+    device = choose_device(options.device)
+    job = {"input": checked.digest, "reward_model": name, "code": source_hash(_SOURCES), "device": device}
     with PartFile(options.out, job) if options.out else nullcontext(StandardOutput()) as output:
-        scorer, facts = load(options.model, name, device=options.device, tokens_per_batch=options.tokens_per_batch)
+        scorer, facts = load(options.model, name, device=device, tokens_per_batch=options.tokens_per_batch)
         for doubt in facts.doubts():
             say(doubt)
         if isinstance(output, PartFile) and output.discarded:
-            say(f"{output.path.name} was of another input, model or version: begins anew")
+            say(f"{output.path.name} was of another input, model, version or device: begins anew")
         unknown = score_file(options, checked, scorer, facts, output)
         output.finish()
     for reason, count in unknown.most_common():
@@ -204,14 +207,12 @@ def main(argv: Sequence[str]) -> int:
         # Whoever read has enough. Python would try to flush once more on its way out.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
-    except RuntimeError as error:
-        if not _out_of_memory(error):
+    except (RuntimeError, MemoryError) as error:
+        # Not before: whoever checks a file waits for no torch.
+        from training.reward_model.memory import is_out_of_memory
+
+        if not is_out_of_memory(error):
             raise
-        print(f"promedical: out of memory; give a smaller --tokens-per-batch ({error})".splitlines()[0], file=sys.stderr)
+        print(f"promedical: out of memory; give a smaller --tokens-per-batch ({one_line(error)})", file=sys.stderr)
         return 1
     return 0
-
-
-def _out_of_memory(error: RuntimeError) -> bool:
-    # On a GPU an error of its own, on a CPU a plain one.
-    return type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error)

@@ -7,13 +7,13 @@ from pydantic import ValidationError
 
 from tests.fixtures.reward_models import calibration
 from training.errors import StageRefusal
-from training.scoring.model import load_model, read_facts
+from training.scoring.model import choose_device, load_model, read_facts
 
 EVERY = frozenset(("main", "bonus", "veto"))
 
 
-def folder(path, *, identified=True, fit=None, **scoring):
-    (path / "scoring.json").write_text(json.dumps(scoring))
+def folder(path, *, identified=True, fit=None, conditioning="criterion_last"):
+    (path / "scoring.json").write_text(json.dumps({"conditioning": conditioning}))
     (path / "metrics.json").write_text(json.dumps({"pointwise_identified": identified}))
     if fit is not None:
         (path / "calibration.json").write_text(fit.model_dump_json())
@@ -45,4 +45,16 @@ def test_a_folder_that_does_not_say_is_an_error_and_no_judgement(tmp_path):
         load_model(tmp_path, "m@1", device="cpu", tokens_per_batch=None)
     assert str(refused.value) == (f"model {tmp_path} cannot be loaded: no pointwise_identified; give a reward_model artifact")
     with pytest.raises(StageRefusal, match="torch finds no GPU here"):
-        load_model(tmp_path, "m@1", device="cuda", tokens_per_batch=None)
+        choose_device("cuda")
+    (folder(tmp_path) / "scoring.json").write_text("{}")
+    with pytest.raises(StageRefusal, match="cannot be loaded: no conditioning; give"):
+        load_model(tmp_path, "m@1", device="cpu", tokens_per_batch=None)
+
+
+def test_an_error_without_text_is_named_by_its_class(tmp_path, monkeypatch):
+    def fail(folder, name):
+        raise OSError
+
+    monkeypatch.setattr("training.scoring.model.read_facts", fail)
+    with pytest.raises(StageRefusal, match="cannot be loaded: OSError; give"):
+        load_model(tmp_path, "m@1", device="cpu", tokens_per_batch=None)

@@ -20,6 +20,7 @@ from training.scoring.programme import (
     check_input,
     chunks,
     lines_of_whole_chunks,
+    main,
     run,
 )
 from training.scoring.results import ModelFacts
@@ -64,17 +65,19 @@ def write_lines(path: Path, n: int, *, start: int = 0) -> Path:
     return path
 
 
-def options(file: Path, model: Path, out: Path | None) -> ScoreOptions:
-    return ScoreOptions(file=file, name=file.name, model=model, out=out, device=None, tokens_per_batch=None)
+def options(file: Path, model: Path, out: Path | None, tokens_per_batch: int | None = None) -> ScoreOptions:
+    return ScoreOptions(file=file, name=file.name, model=model, out=out, device=None, tokens_per_batch=tokens_per_batch)
 
 
-def score(file: Path, model: Path, out: Path | None, *, stop_after: int | None = None) -> Lengths:
+def score(
+    file: Path, model: Path, out: Path | None, *, stop_after: int | None = None, tokens_per_batch: int | None = None
+) -> Lengths:
     scorer = Lengths(stop_after=stop_after)
 
     def load(folder, name, *, device, tokens_per_batch):
         return scorer, ModelFacts(name=name, judged=frozenset(("main", "bonus", "veto")), flat=(), scalar=False)
 
-    run(options(file, model, out), load)
+    run(options(file, model, out, tokens_per_batch), load)
     return scorer
 
 
@@ -119,8 +122,8 @@ def test_what_was_done_but_for_its_name_is_not_scored_again(tmp_path, model):
     assert out.read_bytes() == whole
 
 
-@pytest.mark.parametrize("change", ["input", "model", "code"])
-def test_other_input_another_model_or_other_code_begins_anew(change, tmp_path, model, monkeypatch, capsys):
+@pytest.mark.parametrize("change", ["input", "model", "code", "device"])
+def test_other_input_another_model_other_code_or_another_device_begins_anew(change, tmp_path, model, monkeypatch, capsys):
     file, out = write_lines(tmp_path / "a.jsonl", 40), tmp_path / "out.jsonl"
     with pytest.raises(KeyboardInterrupt):
         score(file, model, out, stop_after=1)
@@ -129,10 +132,12 @@ def test_other_input_another_model_or_other_code_begins_anew(change, tmp_path, m
     elif change == "model":
         (model / "config.json").write_text("{ }")
         write_manifest(model)
+    elif change == "device":
+        monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     else:
         monkeypatch.setattr("training.scoring.programme.source_hash", lambda sources: sha256_text("other"))
     assert score(file, model, out).calls == 2
-    assert "out.jsonl.part was of another input, model or version: begins anew" in capsys.readouterr().err
+    assert "out.jsonl.part was of another input, model, version or device: begins anew" in capsys.readouterr().err
     assert len(out.read_text().splitlines()) == 40
 
 
@@ -232,6 +237,27 @@ def test_a_folder_without_a_manifest_is_named_by_its_content(tmp_path, model):
         score(file, model, out)
         digests.append(json.loads(out.read_text())["reward_model"])
     assert digests[0] == digests[1] != digests[2] and digests[0].startswith("model@")
+
+
+def test_another_token_budget_goes_on(tmp_path, model):
+    file, out = write_lines(tmp_path / "a.jsonl", 70), tmp_path / "out.jsonl"
+    with pytest.raises(KeyboardInterrupt):
+        score(file, model, out, stop_after=1)
+    assert score(file, model, out, tokens_per_batch=512).calls == 2
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("[enforce fail]\nDefaultCPUAllocator: can't allocate memory: 1 GB")]
+)
+def test_out_of_memory_is_one_line_that_names_the_option(error, tmp_path, model, monkeypatch, capsys):
+    def load(*arguments, **keywords):
+        raise error
+
+    monkeypatch.setattr(run, "__defaults__", (load,))
+    monkeypatch.setattr("training.scoring.programme.unwind_on_sigterm", lambda: None)
+    assert main([str(write_lines(tmp_path / "a.jsonl", 1)), "--model", str(model)]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("promedical: out of memory; give a smaller --tokens-per-batch (") and said.count("\n") == 1
 
 
 @given(st.lists(st.integers(1, CHUNK_BYTES + 10), max_size=80), st.integers(0, 80))

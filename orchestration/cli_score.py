@@ -92,17 +92,22 @@ def _regular_file(name: str, home: Path) -> Iterator[Path]:
         raise ConfigError(f"{name}: no such file; give a JSONL file, or - for standard input")
     if path.is_dir():
         raise ConfigError(f"{name} is a folder; give a JSONL file")
+    if path.is_file() and name != "-":
+        with _reading(name), path.open("rb"):
+            pass
+        yield path
+        return
+    with tempfile.TemporaryDirectory(dir=home, prefix="score-") as folder:
+        copy = Path(folder) / "input.jsonl"
+        with _reading(name), _opened(name) as source, copy.open("wb") as target:
+            shutil.copyfileobj(source, target, 1 << 20)
+        yield copy
+
+
+@contextmanager
+def _reading(name: str) -> Iterator[None]:
     try:
-        if path.is_file() and name != "-":
-            with path.open("rb"):
-                pass
-            yield path
-            return
-        with tempfile.TemporaryDirectory(dir=home, prefix="score-") as folder:
-            copy = Path(folder) / "input.jsonl"
-            with _opened(name) as source, copy.open("wb") as target:
-                shutil.copyfileobj(source, target, 1 << 20)
-            yield copy
+        yield
     except OSError as error:
         raise ConfigError(f"{name} cannot be read: {error.strerror}") from error
 

@@ -61,6 +61,22 @@ def test_mistakes_are_one_line(
     assert started == []
 
 
+@pytest.mark.parametrize("through_a_pipe", [False, True])
+def test_only_reading_the_file_is_called_that(tmp_path: Path, file: Path, through_a_pipe: bool) -> None:
+    place = tmp_path / "pipe"
+    if through_a_pipe:
+        os.mkfifo(place)
+        writer = subprocess.Popen(["cp", str(file), str(place)])
+    with (
+        pytest.raises(FileNotFoundError, match="no such programme"),
+        cli_score._regular_file(str(place if through_a_pipe else file), tmp_path) as found,
+    ):
+        assert found.read_bytes() == file.read_bytes()
+        raise FileNotFoundError("no such programme")
+    if through_a_pipe:
+        assert writer.wait(10) == 0
+
+
 @pytest.mark.slow
 def test_without_a_reward_model_the_remedy_is_named(
     tmp_path: Path, file: Path, started: list[list[str]], capsys: pytest.CaptureFixture[str]

@@ -53,11 +53,15 @@ def run_stage(
     """Runs a stage's programme in a temporary folder and publishes what it wrote; returns how it was made this time.
 
     A stage that resumes also gets a folder that outlives it until its artifact is published. If another process is at the very
-    same work, this one waits and takes what that one made.
+    same work, this one waits; what another made since the work was planned is taken.
 
     What it was made from is part of the content. The same weights or answers can come from two snapshots (a rubric changed,
     the question did not), and then each has to say its own: whoever measures a model asks the manifest what it learned from.
+
+    Raises:
+        StageRefusal: this process is one of several that were started for the same stage.
     """
+    _refuse_group()
 
     def work(**places: Path) -> Making:
         programme = importlib.import_module(stage.module)
@@ -80,14 +84,25 @@ def run_stage(
 
     if not stage.resumes:
         return work()
-    with workplace(store.working_folder(key)) as place:
-        known = store.recall(key) if place.waited else None
+    with workplace(store.working_folder(key)) as folder:
+        # Also where nobody was waited for: another may have come and gone between the plan and the lock.
+        known = store.recall(key)
         if known is None:
-            making = work(working=place.folder, curves=store.curves_folder(artifact, key))
+            making = work(working=folder, curves=store.curves_folder(artifact, key))
         else:
             making = store.making(key, known[artifact])
-        store.put_aside(place.folder)
+        store.put_aside(folder)
         return making
+
+
+def _refuse_group() -> None:
+    # Each would be the whole stage, and all but one would wait for the folder that the one works in, which waits for them.
+    world = os.environ.get("WORLD_SIZE", "1")
+    if world != "1":
+        raise StageRefusal(
+            f"WORLD_SIZE is {world}: start a stage once, not by torchrun or accelerate launch; how many processes train "
+            "together is `processes` in the config"
+        )
 
 
 def run_spec(spec: LaunchSpec, store: Store) -> Making:

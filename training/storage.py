@@ -21,6 +21,7 @@ import fsspec
 from pydantic import ValidationError
 
 from training.manifests import MANIFEST, ArtifactRef, Making, Manifest, build_manifest, content_digest, sha256_file
+from training.working import abandoned
 
 
 class StoreError(RuntimeError):
@@ -60,7 +61,23 @@ class Store:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def sweep(self) -> int:
-        """Removes what dead processes left in the temporary folder; nothing while anyone works there. Returns how much."""
+        """Removes what dead processes left, and nobody will miss; returns how much.
+
+        That is all in the temporary folder, unless anyone works there, and work under way that rests for longer than
+        `working.KEPT`.
+        """
+        return self._sweep_working() + self._sweep_temporary()
+
+    def _sweep_working(self) -> int:
+        swept = 0
+        for folder in (self._local / "working").glob("*"):
+            with abandoned(folder) as ours:
+                if ours:
+                    self.put_aside(folder)
+                    swept += 1
+        return swept
+
+    def _sweep_temporary(self) -> int:
         temporary = self._local / "tmp"
         if not temporary.exists():
             return 0

@@ -1,7 +1,7 @@
 """Folders of work under way: what a killed stage goes on from, for one process at a time.
 
 What belongs here: whose turn it is. What lies in such a folder is the stage's business; it goes once the work is published.
-Work that is never taken up again (another config, other inputs) leaves its folder behind: it can be removed at any time.
+Work that is never taken up again (another config, other inputs) leaves its folder behind, to be swept once it is old.
 """
 
 from __future__ import annotations
@@ -9,46 +9,55 @@ from __future__ import annotations
 import fcntl
 import os
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import TextIO
 
+# How long the work of a killed process can be gone on with: longer than a project rests.
+KEPT = timedelta(days=30)
 _LOCK = "lock"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Workplace:
-    """A folder that this process alone works in.
-
-    Attributes:
-        folder: it is kept when the process ends, however that ends.
-        waited: whether another process had its turn first, which may have done the work.
-    """
-
-    folder: Path
-    waited: bool
-
-
 @contextmanager
-def workplace(folder: Path) -> Iterator[Workplace]:
+def workplace(folder: Path) -> Iterator[Path]:
     """The folder of one piece of work, made if need be; waits until no other process works in it.
 
     Two processes with the same skip key would train the same twice and write over each other: the second waits, and finds the
-    work done. The lock ends with its process, so that nobody waits for a dead one.
+    work done. The lock ends with its process, so that nobody waits for a dead one. The folder stays, however that ends.
     """
-    waited = False
     while True:
         with _lock_file(folder) as lock:
             if not _free(lock):
-                waited = True
                 print(f"    another process does this work in {folder}; waiting for it", file=sys.stderr, flush=True)
                 fcntl.flock(lock, fcntl.LOCK_EX)
             # Whose turn it was may have put the folder away, and the lock with it: then it is no one's turn yet.
             if _stands(folder / _LOCK, lock):
-                yield Workplace(folder=folder, waited=waited)
+                yield folder
                 return
+
+
+@contextmanager
+def abandoned(folder: Path, *, kept: timedelta = KEPT) -> Iterator[bool]:
+    """Whether nobody works in a folder and nothing in it was written for so long; nobody begins there while this is open.
+
+    Args:
+        folder: of a piece of work, or gone; one without a lock is none of ours, or about to be.
+        kept: how long.
+    """
+    with ExitStack() as stack:
+        try:
+            lock = stack.enter_context((folder / _LOCK).open())
+        except (FileNotFoundError, NotADirectoryError):
+            yield False
+            return
+        yield _free(lock) and _stands(folder / _LOCK, lock) and _last_written(folder) < time.time() - kept.total_seconds()
+
+
+def _last_written(folder: Path) -> float:
+    return max(path.stat().st_mtime for path in (folder, *folder.rglob("*")))
 
 
 def _lock_file(folder: Path) -> TextIO:

@@ -85,7 +85,8 @@ class Ranks:
 def join(device: str, *, shard: bool) -> Ranks:
     """The group this process was started in, or a group of one.
 
-    `group.launch`, `torchrun` and `accelerate launch` all say it in the same variables: WORLD_SIZE, RANK, LOCAL_RANK.
+    Groups are started by `group.launch`, on one host, which says it in WORLD_SIZE, RANK and LOCAL_RANK. Not by `torchrun` or
+    `accelerate launch`: every process would be the whole stage then, and `training.launch` refuses that.
 
     Args:
         device: cpu (gloo), or cuda (nccl; the GPU of number LOCAL_RANK becomes this process's "cuda").

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
-from time import sleep
+from time import sleep, time
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from training.config import load_config
+from training.errors import StageRefusal
 from training.launch import MADE_FROM, run_stage
 from training.manifests import ArtifactRef
 from training.stages import STAGES
@@ -130,13 +132,39 @@ def test_who_comes_to_work_under_way_waits_and_takes_what_was_made(
     assert list(store.working_folder("k" * 64).parent.iterdir()) == []
 
 
+def test_work_that_another_did_between_plan_and_lock_is_not_done_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = []
+
+    class Counted:
+        @staticmethod
+        def run(*, output: Path, **_: object) -> dict[str, int]:
+            runs.append(output)
+            (output / "answers.txt").write_text("once")
+            return {}
+
+    monkeypatch.setitem(sys.modules, STAGE.module, Counted)
+    # The other has put its folder away: nobody is waited for.
+    first = _resume(store)
+    assert _resume(store) == first
+    assert len(runs) == 1
+    assert list(store.working_folder("k" * 64).parent.iterdir()) == []
+
+
+def test_a_stage_that_is_started_several_times_over_is_refused(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, STAGE.module, _Programme)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(StageRefusal, match="^WORLD_SIZE is 2: start a stage once, .* is `processes` in the config$"):
+        _resume(store)
+    assert not store.working_folder("k" * 64).exists()
+
+
 def test_a_folder_outlives_the_process_that_worked_in_it(tmp_path: Path) -> None:
     folder = tmp_path / "work"
     with pytest.raises(KeyboardInterrupt), workplace(folder) as place:
-        (place.folder / "steps").write_text("one")
+        (place / "steps").write_text("one")
         raise KeyboardInterrupt
     with workplace(folder) as place:
-        assert (place.folder / "steps").read_text() == "one" and not place.waited
+        assert (place / "steps").read_text() == "one"
 
 
 def test_who_waited_for_a_folder_that_was_put_away_works_in_a_new_one(
@@ -146,13 +174,36 @@ def test_who_waited_for_a_folder_that_was_put_away_works_in_a_new_one(
 
     def wait() -> list[str]:
         with workplace(folder) as place:
-            return [path.name for path in place.folder.iterdir()]
+            return [path.name for path in place.iterdir()]
 
     with ThreadPoolExecutor(1) as pool:
         with workplace(folder) as place:
-            (place.folder / "steps").write_text("one")
+            (place / "steps").write_text("one")
             second = pool.submit(wait)
             while "waiting for it" not in capsys.readouterr().err:
                 sleep(0.01)
-            store.put_aside(place.folder)
+            store.put_aside(place)
         assert second.result(10) == ["lock"]
+
+
+def _rests(folder: Path, *, days: float) -> None:
+    then = time() - days * 86_400
+    for path in (*folder.iterdir(), folder):
+        os.utime(path, (then, then))
+
+
+def test_work_that_rests_for_a_month_is_swept_and_what_is_younger_or_under_way_is_not(store: Store) -> None:
+    folders = {name: store.working_folder(name) for name in ("old", "young", "written", "busy")}
+    for folder in folders.values():
+        with workplace(folder) as place:
+            (place / "state.pt").write_text("one")
+        _rests(folder, days=29 if folder.name == "young" else 31)
+    os.utime(folders["written"] / "state.pt")
+    (store.working_folder("foreign")).mkdir()
+    _rests(store.working_folder("foreign"), days=31)
+    with workplace(folders["busy"]) as place:
+        _rests(place, days=31)
+        assert store.sweep() == 1
+    assert sorted(path.name for path in folders["old"].parent.iterdir()) == ["busy", "foreign", "written", "young"]
+    assert (folders["young"] / "state.pt").read_text() == "one"
+    assert store.sweep() == 1 and not folders["busy"].exists()

@@ -74,20 +74,13 @@ class Replicated(Ranks):
     def weights(self, model: Any) -> dict[str, Tensor]:
         """See `Ranks`."""
         copies = {}
-        for name, parameter in _trained(model):
+        for name, parameter in model.named_parameters():
+            if not parameter.requires_grad:
+                continue
             whole = self._whole(parameter)
             if self.is_main:
                 copies[name] = whole.detach().to("cpu", copy=True)
         return copies
-
-    @torch.no_grad()
-    def restore(self, model: Any, weights: dict[str, Tensor]) -> None:
-        """See `Ranks`."""
-        for name, parameter in _trained(model):
-            whole = torch.empty(parameter.shape, dtype=parameter.dtype, device=self._device)
-            if self.is_main:
-                whole.copy_(weights[name])
-            self._put(parameter, broadcast(whole))
 
     def _sum_gradients(self, parameters: Sequence[Parameter]) -> None:
         present = reduce(torch.tensor([float(p.grad is not None) for p in parameters], device=self._device), "sum").tolist()
@@ -102,9 +95,6 @@ class Replicated(Ranks):
 
     def _whole(self, parameter: Any) -> Tensor:
         return parameter
-
-    def _put(self, parameter: Any, whole: Tensor) -> None:
-        parameter.copy_(whole)
 
 
 class Sharded(Replicated):
@@ -173,19 +163,6 @@ class Sharded(Replicated):
 
     def _whole(self, parameter: Any) -> Tensor:
         return parameter.full_tensor() if hasattr(parameter, "full_tensor") else parameter
-
-    def _put(self, parameter: Any, whole: Tensor) -> None:
-        from torch.distributed.tensor import distribute_tensor
-
-        if not hasattr(parameter, "full_tensor"):
-            parameter.copy_(whole)
-            return
-        part = distribute_tensor(whole, parameter.device_mesh, parameter.placements, src_data_rank=None)
-        parameter.to_local().copy_(part.to_local())
-
-
-def _trained(model: Any) -> Iterator[tuple[str, Parameter]]:
-    return ((name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad)
 
 
 def _buckets(parameters: Iterable[Parameter]) -> Iterator[list[Parameter]]:

@@ -2,7 +2,7 @@
 
 What belongs here: one cell. It writes
 
-- predictions.parquet: see `predictions.py`; no label stands in it.
+- predictions.parquet: see `cell_predictions.py`; no label stands in it.
 - cell.json: {"schema": 1, "variant", "seed", "config": what was asked, "trained_under": the reward model's config as it was
   used (steps matched to a budget), "training": its metrics.json, "calibration", "pointwise_identified", "not_identified",
   "uninformative", "responses", "instructions"}.
@@ -31,8 +31,8 @@ from training.reward_model.stage import run as train_reward_model
 from training.seen import SEEN, clusters_of, read_seen, refuse_seen
 from training.snapshot import Snapshot, read_snapshot
 from training.study.budget import matched
+from training.study.cell_predictions import write_predictions
 from training.study.config import RewardModelCellConfig
-from training.study.predictions import write_predictions
 
 CELL = "cell.json"
 CURVE = "curve.csv"

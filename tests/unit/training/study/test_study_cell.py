@@ -15,8 +15,8 @@ from training.reward_model.config import RewardModelConfig
 from training.seen import SEEN, clusters_of, write_seen
 from training.snapshot import read_snapshot
 from training.study import cell_stage
+from training.study.cell_predictions import read_predictions
 from training.study.config import RewardModelCellConfig
-from training.study.predictions import read_predictions
 
 
 class Trainer:

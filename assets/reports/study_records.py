@@ -43,8 +43,9 @@ def training_table(study: Study) -> Table:
         caption="Training, mean over seeds",
         columns=("Variant", "Seeds", "Steps", "Trees", "Tokens", "÷ full", "Best step", "Validation accuracy"),
         rows=text_cells(rows),
-        note="The scalar model's trees hold no criteria: it gets more of them, until the tokens are those of the full model. "
-        "Its validation accuracy is over overall preferences, the others' over criterion preferences.",
+        note="The scalar model's trees hold no criteria: it gets more of them, until the tokens are those of the full model or "
+        "its validation loss no longer falls. Its validation accuracy is over overall preferences, the others' over criterion "
+        "preferences.",
     )
 
 

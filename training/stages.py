@@ -1,6 +1,8 @@
 """The stages: which programme makes which artifact, from which inputs, and which sources its result depends on.
 
 What belongs here: the table, and the skip key. Importing it loads no model library, so the orchestrator can plan with it.
+The study's two stages (`reward_model_cell`, `reward_model_study`) have no programme of their own: `promedical study` puts their
+configs together of two YAMLs, and the second reads cells, which no fixed list of inputs names.
 """
 
 from __future__ import annotations
@@ -39,7 +41,7 @@ class Stage:
     """One programme under training/.
 
     Attributes:
-        name: `python -m training.<name>` runs it alone.
+        name: `python -m training.<name>` runs it alone, the study's two apart.
         module: where `run(*, config, inputs, output) -> metadata` stands; may import torch.
         config: `module:Class` of its config; must not import torch.
         inputs: names of the artifacts it reads.
@@ -146,7 +148,7 @@ STAGES: dict[str, Stage] = {
                 "training/reward_model",
                 *_METRICS,
                 *(f"training/benchmark/{name}.py" for name in ("systems", "baselines", "examples")),
-                *(f"training/study/{name}.py" for name in ("cell_stage", "config", "variants", "budget", "predictions")),
+                *(f"training/study/{name}.py" for name in ("cell_stage", "config", "variants", "budget", "cell_predictions")),
             ),
             libraries=(*_MODELS, *_TRAINING),
             resumes=True,

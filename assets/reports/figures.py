@@ -176,14 +176,14 @@ def csv_rows(reward_model: Metrics, policy: Metrics, counts: Mapping[str, Sequen
 
 def _further_rows(reward_model: Metrics) -> Iterator[tuple[Row, dict[str, Any]]]:
     """Slices and pairwise sets as rows of the CSV, with what differs in the names of its columns."""
-    for row in reward_model.get("slices", ()):
+    for row in reward_model["slices"]:
         yield row, {"section": f"slices/{row['dimension']}/{row['section']}", "source": row["slice"]}
-    for one in reward_model.get("pairwise_sets", ()):
+    for one in reward_model["pairwise_sets"]:
         for row in one["figures"]:
             criterion = "" if row["criterion"] == "all" else f", criterion {row['criterion']}"
             keys = {"section": f"pairwise_sets/{one['name']}", "source": row["subset"], "tier": "all", "metric": "accuracy"}
             yield row, {**keys, "system": f"{row['system']}{criterion}"}
-    for row in reward_model.get("pairwise_differences", ()):
+    for row in reward_model["pairwise_differences"]:
         yield (
             row,
             {"section": f"pairwise_sets/{row['source']}", "source": "all", "system": f"{row['system']} - {row['against']}"},

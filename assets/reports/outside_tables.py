@@ -29,7 +29,7 @@ _REASONS = {
 
 def rival_tables(metrics: Metrics) -> list[Table]:
     """One row a rival; no table without any."""
-    rivals = metrics.get("rivals", {})
+    rivals = metrics["rivals"]
     if not rivals:
         return []
     rows = []
@@ -56,8 +56,8 @@ def rival_tables(metrics: Metrics) -> list[Table]:
 
 def pairwise_set_tables(metrics: Metrics) -> list[Table]:
     """A table for each pairwise set, and one of the paired differences; none without a set."""
-    tables = [_set_table(one) for one in metrics.get("pairwise_sets", ())]
-    differences = metrics.get("pairwise_differences", ())
+    tables = [_set_table(one) for one in metrics["pairwise_sets"]]
+    differences = metrics["pairwise_differences"]
     if differences:
         tables.append(
             Table(

@@ -84,7 +84,7 @@ def forest(metrics: Metrics) -> Plot:
         ("Pairwise accuracy, macro", {"section": "pairwise", "tier": "macro", "metric": "accuracy"}),
         ("Pointwise AUC, macro", {"section": "pointwise", "tier": "macro", "metric": "auc"}),
     )
-    systems, rivals = list(metrics["systems"]), metrics.get("rivals", {})
+    systems, rivals = list(metrics["systems"]), metrics["rivals"]
     said = []
     with drawing("forest", width=9.2, height=0.75 + 0.36 * len(systems), panels=3) as (figure, axes):
         for panel, (axis, (title, key)) in enumerate(zip(axes, wanted, strict=True)):

@@ -31,7 +31,7 @@ def _systems_table(
     metrics: Metrics, caption: str, columns: Sequence[tuple[str, str, str, str]], *, source: str = "all", note: str = ""
 ) -> Table:
     """Systems as rows; a column is (head, section, tier, metric)."""
-    rows, rivals = [], metrics.get("rivals", ())
+    rows, rivals = [], metrics["rivals"]
     for system in metrics["systems"]:
         flat = metrics["uninformative"].get(system, ())
         cells = [Cell(value=system_name(system))]
@@ -83,7 +83,7 @@ def reward_model_tables(metrics: Metrics) -> list[Table]:
                 for head, tier in (("All pairs", "all"), ("By veto", "veto"), ("By main", "main"), ("By bonus", "bonus"))
             ],
             note="The order follows from S1, S2 and S3 of a system's verdicts; a predicted tie counts half."
-            + (" Of a rival, which has none, it is that of its one score." if metrics.get("rivals") else ""),
+            + (" Of a rival, which has none, it is that of its one score." if metrics["rivals"] else ""),
         ),
         _systems_table(
             metrics,
@@ -139,7 +139,7 @@ def reward_model_tables(metrics: Metrics) -> list[Table]:
 
 def difference_tables(metrics: Metrics) -> list[Table]:
     """The planned comparisons of systems, then those with rivals if there are any: a family of tests each."""
-    rivals = set(metrics.get("rivals", ()))
+    rivals = set(metrics["rivals"])
     planned = [row for row in metrics["differences"] if row["against"] not in rivals]
     against_rivals = [row for row in metrics["differences"] if row["against"] in rivals]
     tables = [_difference_table("Paired differences on the examples that both systems cover", planned)]

@@ -32,8 +32,8 @@ class Slices:
 
 
 def slices(metrics: Metrics) -> Slices:
-    """All of them; nothing of a benchmark that has none."""
-    rows = metrics.get("slices", ())
+    """All of them; none without a slice."""
+    rows = metrics["slices"]
     tables: list[Table] = []
     sentences: list[str] = []
     for section in ("overall", "pairwise"):
@@ -140,7 +140,7 @@ def _plot(metrics: Metrics) -> Plot | None:
     """Pairwise accuracy of our model and of lexical overlap on every slice that is large enough."""
     found = {
         (row["dimension"], row["slice"])
-        for row in metrics.get("slices", ())
+        for row in metrics["slices"]
         if row["section"] == "pairwise" and row["system"] == OURS and row["value"] is not None
     }
     every = [("length", name) for name in _LENGTHS] + sorted(place for place in found if place[0] != "length")

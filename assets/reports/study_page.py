@@ -11,18 +11,16 @@ from collections.abc import Mapping, Sequence
 from assets.reports import study_plots
 from assets.reports.figures import Row
 from assets.reports.paper import CITATION
+from assets.reports.study_records import openings_table, paper_ablations, training_table
 from assets.reports.study_tables import (
     COUNT,
     difference_table,
     kqa_tables,
     main_table,
-    openings_table,
     pairwise_tables,
-    paper_ablations,
-    training_table,
     verdict_tables,
 )
-from assets.reports.study_words import Study, answers, caveats
+from assets.reports.study_words import Study, answers, caveats, counted
 from assets.reports.tables import Table
 from assets.reports.templates import environment
 
@@ -56,6 +54,7 @@ def render_study(study: Study, curves: Mapping[str, Sequence[Row]], *, profile: 
             study=study,
             answers=said,
             caveats=caveats(study),
+            most_seeds=counted(max(map(len, study["seeds"].values())), "seed", "seeds"),
             ablations=study_plots.ablations(study),
             main=main_table(study),
             differences=difference_table(study),

@@ -11,12 +11,13 @@ from typing import Any
 from assets.reports.figures import Row, find_row
 from assets.reports.plots import COLORS, MARKERS, STYLES, Plot, as_svg, drawing
 from assets.reports.study_words import NAMES, Study
+from training.study.figure_keys import DISCORDANT, KQA_AUC, SAFETY, Key
 
 _GREY = COLORS[4]
 _PANELS = (
-    ("Discordant preferences", "all", {"section": "pairwise", "tier": "micro", "metric": "accuracy_discordant"}, 0.5),
-    ("Safety F1", "all", {"section": "safety", "tier": "veto", "metric": "f1"}, None),
-    ("K-QA AUC", "kqa", {"section": "kqa_held_out", "tier": "main+bonus", "metric": "auc"}, 0.5),
+    ("Discordant preferences", "all", DISCORDANT, 0.5),
+    ("Safety F1", "all", SAFETY, None),
+    ("K-QA AUC", "kqa", KQA_AUC, 0.5),
 )
 
 
@@ -50,9 +51,9 @@ def ablations(study: Study) -> Plot:
     )
 
 
-def _row(study: Study, system: str, panel: tuple[str, str, Mapping[str, str], float | None]) -> Row | None:
-    _, source, key, _ = panel
-    return find_row(study["figures"], system=system, source=source, **key)
+def _row(study: Study, system: str, panel: tuple[str, str, Key, float | None]) -> Row | None:
+    _, source, (section, tier, metric), _ = panel
+    return find_row(study["figures"], system=system, source=source, section=section, tier=tier, metric=metric)
 
 
 def _blank(study: Study, system: str) -> bool:

@@ -40,7 +40,7 @@ STUDY_REPORT = Step(
     run=_study_report,
     reads={STUDY: ("study.json", "curves.json")},
     sources=(
-        *(f"assets/reports/study_{part}.py" for part in ("page", "plots", "steps", "tables", "words")),
+        *(f"assets/reports/study_{part}.py" for part in ("page", "plots", "records", "steps", "tables", "words")),
         *(f"assets/reports/{name}" for name in ("study.html.j2", "macros.html.j2", "report.css", "figures.py", "plots.py")),
         *(
             f"assets/reports/{name}.py"
@@ -48,6 +48,8 @@ STUDY_REPORT = Step(
         ),
         "training/benchmark/bootstrap.py",
         "training/records.py",
+        "training/study/figure_keys.py",
+        "training/study/variants.py",
     ),
     libraries=("matplotlib", "jinja2", "numpy"),
     seconds=4,

@@ -1,6 +1,7 @@
-"""The study's tables: ablations as rows, figures as columns, and the paper's own ablations named as the paper's.
+"""The study's tables of figures: ablations as rows, figures as columns.
 
 What belongs here: which figures stand together. A cell holds the mean over seeds, its interval or range, and the single seeds.
+What lies behind the figures is in `study_records.py`.
 """
 
 from __future__ import annotations
@@ -10,30 +11,22 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from assets.reports.figures import Cell, Row, find_row, not_identified, number
-from assets.reports.study_words import FULL, NAMES, SCALAR, Study, bounds_text, mean_of
+from assets.reports.study_words import NAMES, Study, bounds_text
 from assets.reports.tables import TIER_NAMES, Table, text_cells
+from training.study.figure_keys import DISCORDANT, KQA_AUC, KQA_SECTION, OVERALL, PAIRWISE, SAFETY, STATEMENTS
+from training.study.variants import SCALAR
 
 # Between the head of a column and its count; it does not break.
 COUNT = " (n\u00a0=\u00a0"
 # A column: head, section, tier, metric.
 Column = tuple[str, str, str, str]
 _EVERY = ("main", "bonus", "veto", "macro", "micro")
-STATEMENTS = "main+bonus"
-_KQA = "kqa_held_out"
 MAIN: tuple[Column, ...] = (
-    ("Discordant preferences", "pairwise", "micro", "accuracy_discordant"),
-    ("Pairwise, macro", "pairwise", "macro", "accuracy"),
-    ("Overall", "overall", "all", "accuracy"),
-    ("Safety F1", "safety", "veto", "f1"),
-    ("K-QA AUC", _KQA, STATEMENTS, "auc"),
-)
-# As read from the paper's abstract and public summaries, in per cent.
-_PAPER = (
-    ("Full", "88.50", "90.26", "92.80"),
-    ("Without explicit criteria", "83.15", "—", "—"),
-    ("Without safety data", "—", "79.20", "—"),
-    ("Without the veto", "—", "82.65", "—"),
-    ("Without the bonus margin (β = 0)", "—", "—", "86.50"),
+    ("Discordant preferences", *DISCORDANT),
+    ("Pairwise, macro", *PAIRWISE),
+    ("Overall", *OVERALL),
+    ("Safety F1", *SAFETY),
+    ("K-QA AUC", *KQA_AUC),
 )
 
 
@@ -103,7 +96,7 @@ def kqa_tables(study: Study) -> list[Table]:
         _systems_table(
             study,
             "K-QA, pointwise AUC",
-            [(head, _KQA, tier, "auc") for head, tier in tiers],
+            [(head, KQA_SECTION, tier, "auc") for head, tier in tiers],
             source="kqa",
             note=f"{labels['main'] + labels['bonus']:,} statements ({labels['main']:,} main, {labels['bonus']:,} bonus) that "
             f"people labelled on {study['counts']['kqa_answers']:,} answers of language models. 0.5 is chance; the majority "
@@ -113,7 +106,7 @@ def kqa_tables(study: Study) -> list[Table]:
         _systems_table(
             study,
             "K-QA, pointwise accuracy",
-            [(head, _KQA, tier, "accuracy") for head, tier in tiers],
+            [(head, KQA_SECTION, tier, "accuracy") for head, tier in tiers],
             source="kqa",
             note="By thresholds chosen on validation, which holds none of these answers.",
         ),
@@ -171,75 +164,13 @@ def _mark(row: Row) -> str:
     return {"yes": " ✓", "no": " ✗"}.get(row["answer"], "")
 
 
-def training_table(study: Study) -> Table:
-    """What every variant's training cost and came to, as means over its seeds."""
-    own = mean_of(study, FULL, "tokens_seen")
-    rows = []
-    for variant, seeds in study["seeds"].items():
-        tokens, trees = (mean_of(study, variant, name) for name in ("tokens_seen", "trees_seen"))
-        accuracy = mean_of(study, variant, "validation_accuracy")
-        rows.append(
-            [
-                NAMES[variant],
-                ", ".join(map(str, seeds)),
-                _whole(mean_of(study, variant, "steps")),
-                _whole(trees),
-                _whole(tokens),
-                "—" if own is None or tokens is None else f"{tokens / own:.2f}",
-                _whole(mean_of(study, variant, "best_step")),
-                number(accuracy, "accuracy"),
-            ]
-        )
-    return Table(
-        caption="Training, mean over seeds",
-        columns=("Variant", "Seeds", "Steps", "Trees", "Tokens", "÷ full", "Best step", "Validation accuracy"),
-        rows=text_cells(rows),
-        note="The scalar model's trees hold no criteria: it gets more of them, until the tokens are those of the full model. "
-        "Its validation accuracy is over overall preferences, the others' over criterion preferences.",
-    )
-
-
-def _whole(value: float | None) -> str:
-    return "—" if value is None else f"{value:,.0f}"
-
-
-def openings_table(study: Study) -> Table:
-    """The record of openings."""
-    return Table(
-        caption="Openings of K-QA's labels",
-        columns=("No.", "Cell", "Artifact", "Benchmark", "Labels"),
-        rows=text_cells(
-            [
-                [row["number"], row["cell"], _short(row["artifact"]), _short(row["snapshot"]), row["labels"]]
-                for row in study["openings"]
-            ]
-        ),
-        note="A cell's predictions hold no label; they are first held against the labels when a study is made of them, and "
-        "that is written down here for good, also of cells that were made anew since.",
-    )
-
-
-def _short(ref: str) -> str:
-    return ref.rpartition("@")[2][:12]
-
-
-def paper_ablations() -> Table:
-    """The paper's ablation table."""
-    return Table(
-        caption="The paper's ablations, in per cent (Geng et al. 2026, not ours)",
-        columns=("Variant", "Pairwise", "Safety", "Excellence"),
-        rows=text_cells(_PAPER),
-        note="Another benchmark, an 8B backbone, 50,000 instructions. “—”: no figure known to us.",
-    )
-
-
 def _systems_table(
     study: Study, caption: str, columns: Sequence[Column], *, source: str | None = None, note: str = ""
 ) -> Table:
     """Systems as rows. All are measured on the same examples: n stands in the head, and in a cell where it is another."""
     heads, shown = ["System"], []
     for head, section, tier, metric in columns:
-        where = source or ("kqa" if section == _KQA else "all")
+        where = source or ("kqa" if section == KQA_SECTION else "all")
         key = {"source": where, "section": section, "tier": tier, "metric": metric}
         rows = [find_row(study["figures"], system=system, **key) for system in study["systems"]]
         counts = Counter(row["n"] for row in rows if row is not None and row["value"] is not None)

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from assets.reports.figures import SAME, SYSTEM_NAMES, Row, find_row, interval_text, listed, number
+from training.study.figure_keys import KQA_SECTION
+from training.study.variants import FULL, SCALAR
 
 Study = Mapping[str, Any]
-FULL, SCALAR = "full", "scalar"
 NAMES = {
     "full": "Full (criterion last)",
     "scalar": "Scalar (no criteria)",
@@ -70,7 +71,7 @@ def _why(study: Study, row: Row | None, against: str, key: Mapping[str, str]) ->
         return f"Not made yet: cells of {listed(missing)}."
     if row is None or row["value"] is None:
         return "One of the two has no such figure on this benchmark."
-    source = "kqa" if key["section"] == "kqa_held_out" else "all"
+    source = "kqa" if key["section"] == KQA_SECTION else "all"
     own, its = (find_row(study["figures"], system=name, source=source, **key) for name in (FULL, against))
     metric = key["metric"]
     sizes = f"Full {figure_text(own)}, {inside(against)} {figure_text(its)}"
@@ -109,11 +110,20 @@ def bounds_text(row: Row, *, signed: bool = False) -> str:
     return text
 
 
+def counted(count: int, one: str, more: str) -> str:
+    """A number with its noun.
+
+    >>> counted(1, "seed", "seeds"), counted(2_000, "seed", "seeds")
+    ('1 seed', '2,000 seeds')
+    """
+    return f"{count:,} {one if count == 1 else more}"
+
+
 def caveats(study: Study) -> list[str]:
     """What has to be known before a figure is read, a sentence each; none if all is well."""
     said = []
     if study["missing"]:
-        said.append(f"{len(study['missing'])} cells are not made: {', '.join(study['missing'])}.")
+        said.append(f"{counted(len(study['missing']), 'cell is', 'cells are')} not made: {', '.join(study['missing'])}.")
     for row in study["left_out"]:
         said.append(f"{row['cell']} is left out: {row['why']}.")
     few = [f"{v} {len(seeds)}" for v, seeds in study["seeds"].items() if len(seeds) < 3]

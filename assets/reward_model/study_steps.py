@@ -89,7 +89,7 @@ REWARD_MODEL_STUDY = replace(
         group="reward_model",
         seconds=30,
         description=f"Ablations of the reward model ({', '.join(VARIANTS)}) over seeds, against cheap references, with"
-        " intervals and the record of every opening of K-QA's labels.",
+        " intervals and the record of this project folder's studies' looks at K-QA's labels.",
     ),
     config=_table_config,
     gathers=(CELLS,),

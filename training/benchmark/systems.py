@@ -78,7 +78,7 @@ def overall_credit(chosen: RubricScore, rejected: RubricScore) -> float | None:
     return {"first": 1.0, "tie": 0.5, "second": 0.0, "undecidable": None}[lexicographic_order(chosen, rejected).better]
 
 
-def _rubric_system(name: str, predictions: dict[Key, Prediction], snapshot: Snapshot) -> System:
+def rubric_system(name: str, predictions: dict[Key, Prediction], snapshot: Snapshot) -> System:
     """A system whose overall order follows from its verdicts through S1, S2, S3."""
     scores = {}
     for response_id in sorted({response_id for response_id, _ in predictions}):
@@ -137,7 +137,7 @@ def reward_model_system(
                         verdict=score.verdict if known else "unknown",
                     )
         progress.update(start + len(batch))
-    system = _rubric_system(name, predictions, snapshot)
+    system = rubric_system(name, predictions, snapshot)
     return replace(system, not_identified=calibration.not_identified, uninformative=calibration.uninformative)
 
 
@@ -187,7 +187,7 @@ def majority_system(snapshot: Snapshot, instructions: Sequence[Instruction], sha
             return Prediction(pair_score=None, point_score=None, p_met=None, verdict="unknown")
         return Prediction(pair_score=share, point_score=share, p_met=share, verdict="met" if share >= 0.5 else "unmet")
 
-    return _rubric_system(MAJORITY, _each(snapshot, instructions, predict), snapshot)
+    return rubric_system(MAJORITY, _each(snapshot, instructions, predict), snapshot)
 
 
 def lexical_thresholds(training: Snapshot) -> dict[Tier, float]:
@@ -213,5 +213,5 @@ def lexical_system(snapshot: Snapshot, instructions: Sequence[Instruction], thre
         verdict: Verdict = "unknown" if threshold is None else ("met" if overlap >= threshold else "unmet")
         return Prediction(pair_score=overlap, point_score=overlap, p_met=None, verdict=verdict)
 
-    system = _rubric_system(LEXICAL, _each(snapshot, instructions, predict), snapshot)
+    system = rubric_system(LEXICAL, _each(snapshot, instructions, predict), snapshot)
     return replace(system, not_identified=tuple(tier for tier in TIERS if tier not in thresholds))

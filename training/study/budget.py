@@ -1,59 +1,83 @@
 """The same budget for a variant with shorter trees: more steps, until it has seen as many tokens.
 
-What belongs here: counting tokens of a split with the criteria and without. What the two really saw is measured by training,
-and told beside the table.
+What belongs here: counting the tokens of steps. They are counted on the trees that training itself deals in the first epoch, in
+its order; a later epoch deals the same responses otherwise. What a model really saw is measured by training, and told beside
+the table.
 """
 
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+import random
+from collections.abc import Sequence
+from itertools import accumulate
 
 from training.errors import StageRefusal
 from training.reward_model.config import RewardModelConfig
-from training.reward_model.prompt import PromptEncoder
-from training.snapshot import Snapshot
+from training.reward_model.data import build_trees
+from training.reward_model.examples import InstructionExamples
+from training.reward_model.prompt import CRITERION_LAST, Conditioning, PromptEncoder
 
 
-def token_ratio(snapshot: Snapshot, split: str, encoder: PromptEncoder, *, responses_per_tree: int) -> tuple[float, int, int]:
-    """How many times the tokens of one epoch shrink where criteria are left out.
+def matched(config: RewardModelConfig, train_set: Sequence[InstructionExamples], encoder: PromptEncoder) -> RewardModelConfig:
+    """The config with as many steps as it takes to see the tokens that a model with the criterion last sees in its own steps.
 
-    Returns:
-        The ratio (1 or more), and how many trees and instructions make the epoch.
+    Args:
+        config: of the variant, its steps and epochs those of a model with the criterion last.
+        train_set: what is learned from.
+        encoder: of the base model.
 
     Raises:
-        StageRefusal: the split has no known verdict.
+        StageRefusal: one of the two has nothing to learn from.
     """
-    criteria = {key: len(encoder.criterion(criterion)) for key, criterion in snapshot.criteria.items()}
-    hanging: dict[str, int] = defaultdict(int)
-    for verdict in snapshot.verdicts:
-        if verdict.verdict != "unknown":
-            hanging[verdict.response_id] += criteria[verdict.criterion_id]
-    answers: dict[str, list[str]] = defaultdict(list)
-    for response_id in sorted(hanging):
-        answers[snapshot.responses[response_id].instruction_id].append(response_id)
-    trees = shared = below = 0
-    instructions = [i for i in snapshot.of_split(split) if i.instruction_id in answers]
-    for instruction in instructions:
-        found = answers[instruction.instruction_id]
-        groups = math.ceil(len(found) / responses_per_tree)
-        trees += groups
-        shared += groups * len(encoder.instruction(instruction.text))
-        shared += sum(len(encoder.response(snapshot.responses[name].text)) for name in found)
-        below += sum(hanging[name] for name in found)
-    if not trees:
-        raise StageRefusal(f"the snapshot has no known verdict in split {split}")
-    return (shared + below) / shared, trees, len(instructions)
+    with_criteria = step_tokens(config, train_set, encoder, conditioning=CRITERION_LAST)
+    own = step_tokens(config, train_set, encoder, conditioning=config.conditioning)
+    every = len(with_criteria) * config.epochs
+    steps = every if config.max_steps is None else min(every, config.max_steps)
+    wanted = steps_for(own, tokens_of(with_criteria, steps))
+    return config.model_copy(update={"max_steps": wanted, "epochs": math.ceil(wanted / len(own))})
 
 
-def matched(config: RewardModelConfig, snapshot: Snapshot, encoder: PromptEncoder) -> RewardModelConfig:
-    """The config with as many steps as it takes to see the tokens that trees with criteria have in the config's own steps."""
-    ratio, trees, instructions = token_ratio(
-        snapshot, config.train_split, encoder, responses_per_tree=config.responses_per_tree
+def step_tokens(
+    config: RewardModelConfig, train_set: Sequence[InstructionExamples], encoder: PromptEncoder, *, conditioning: Conditioning
+) -> list[int]:
+    """The tokens of each step of the first epoch.
+
+    Raises:
+        StageRefusal: there is no tree.
+    """
+    trees, _ = build_trees(
+        train_set,
+        encoder,
+        responses_per_tree=config.responses_per_tree,
+        max_length=config.max_length,
+        rng=random.Random(f"{config.seed}/0"),
+        conditioning=conditioning,
+        truncate=True,
     )
-    if config.max_trees is not None and config.max_trees < instructions:
-        trees = math.ceil(trees * config.max_trees / instructions)
-    epoch = math.ceil(trees / config.trees_per_step)
-    steps = epoch * config.epochs if config.max_steps is None else min(epoch * config.epochs, config.max_steps)
-    wanted = round(steps * ratio)
-    return config.model_copy(update={"max_steps": wanted, "epochs": math.ceil(wanted / epoch)})
+    if not trees:
+        raise StageRefusal(f"the snapshot has no tree of {config.train_split} with conditioning {conditioning} to train on")
+    size = config.trees_per_step
+    return [sum(len(tree.packed) for tree in trees[start : start + size]) for start in range(0, len(trees), size)]
+
+
+def tokens_of(epoch: Sequence[int], steps: int) -> int:
+    """The tokens of so many steps, epoch after epoch.
+
+    >>> tokens_of([5, 3, 1], 4)
+    14
+    """
+    whole, rest = divmod(steps, len(epoch))
+    return whole * sum(epoch) + sum(epoch[:rest])
+
+
+def steps_for(epoch: Sequence[int], tokens: int) -> int:
+    """The number of steps, 1 or more, whose tokens come nearest.
+
+    >>> steps_for([5, 3, 1], 14), steps_for([5, 3, 1], 16), steps_for([5, 3, 1], 1)
+    (4, 5, 1)
+    """
+    whole, rest = divmod(tokens, sum(epoch))
+    after = [0, *accumulate(epoch)]
+    nearest = min(range(len(after)), key=lambda steps: abs(after[steps] - rest))
+    return max(1, whole * len(epoch) + nearest)

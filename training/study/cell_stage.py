@@ -2,7 +2,7 @@
 
 What belongs here: one cell. It writes
 
-- predictions.parquet: see `predictions.py`; no label stands in it.
+- predictions.parquet: see `cell_predictions.py`; no label stands in it.
 - cell.json: {"schema": 1, "variant", "seed", "config": what was asked, "trained_under": the reward model's config as it was
   used (steps matched to a budget), "training": its metrics.json, "calibration", "pointwise_identified", "not_identified",
   "uninformative", "responses", "instructions"}.
@@ -25,14 +25,14 @@ from training.benchmark.systems import pointwise_identified, reward_model_system
 from training.contracts import check_snapshot
 from training.errors import StageRefusal
 from training.reward_model.config import RewardModelConfig
-from training.reward_model.prompt import PromptEncoder
 from training.reward_model.scoring import RewardScorer, read_calibration
+from training.reward_model.stage import read_material
 from training.reward_model.stage import run as train_reward_model
 from training.seen import SEEN, clusters_of, read_seen, refuse_seen
 from training.snapshot import Snapshot, read_snapshot
 from training.study.budget import matched
+from training.study.cell_predictions import write_predictions
 from training.study.config import RewardModelCellConfig
-from training.study.predictions import write_predictions
 
 CELL = "cell.json"
 CURVE = "curve.csv"
@@ -65,7 +65,7 @@ def run(
     refuse_seen("reward_model_cell", "snapshot", clusters_of(learned.instructions), benchmark=benchmark.instructions)
     if not responses_of(benchmark):
         raise StageRefusal("reward_model_cell: the benchmark snapshot has no labelled response")
-    trained_under = _budget(config, learned, inputs["base_model"])
+    trained_under = _budget(config, inputs)
     # In the working folder a trained model outlives a kill while it scores; it goes with that folder.
     checkpoint = working / "checkpoint"
     if not checkpoint.exists():
@@ -73,12 +73,16 @@ def run(
     return _measure(config, trained_under, checkpoint, benchmark, output)
 
 
-def _budget(config: RewardModelCellConfig, learned: Snapshot, base_model: Path) -> RewardModelConfig:
+def _budget(config: RewardModelCellConfig, inputs: Mapping[str, Path]) -> RewardModelConfig:
     if not config.match_tokens:
         return config.reward_model
-    from transformers import AutoTokenizer
+    # What training itself will read, `max_trees` and all.
+    material = read_material(config.reward_model, _learned_from(inputs))
+    return matched(config.reward_model, material.train_set, material.encoder)
 
-    return matched(config.reward_model, learned, PromptEncoder(AutoTokenizer.from_pretrained(base_model)))
+
+def _learned_from(inputs: Mapping[str, Path]) -> dict[str, Path]:
+    return {name: inputs[name] for name in ("snapshot", "base_model")}
 
 
 def _train(config: RewardModelConfig, inputs: Mapping[str, Path], checkpoint: Path, curves: Path | None) -> None:
@@ -88,7 +92,7 @@ def _train(config: RewardModelConfig, inputs: Mapping[str, Path], checkpoint: Pa
     partial.mkdir(parents=True)
     train_reward_model(
         config=config,
-        inputs={name: inputs[name] for name in ("snapshot", "base_model")},
+        inputs=_learned_from(inputs),
         output=partial,
         working=checkpoint.parent,
         curves=curves,

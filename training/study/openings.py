@@ -1,8 +1,9 @@
-"""The record of openings: which cells' predictions were ever held against K-QA's human labels, in the order in which they were.
+"""The record of openings: which cells' predictions the studies of a project folder held against K-QA's human labels, in order.
 
-What belongs here: carrying the record on. A label that is looked at again and again stops being a test, so every look is
-counted: each study takes over the record of the one before it and adds the cells that are new to it. Nothing is ever taken out,
-also not the cells of a variant that was changed afterwards.
+What belongs here: carrying the record on. A label that is looked at again and again stops being a test, so the studies' looks
+are counted: each study takes over the record of the one before it and adds the cells that are new to it. Nothing is ever taken
+out, also not the cells of a variant that was changed afterwards. The record starts empty in every project folder, and the stage
+`reward_model_benchmark`, which measures on the same labels, is not in it.
 """
 
 from __future__ import annotations

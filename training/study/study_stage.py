@@ -1,15 +1,12 @@
 """Stage `reward_model_study`: all cells of a study held against the benchmark's labels, and the table that comes of it.
 
-What belongs here: reading cells, saying which count, writing. It writes
+What belongs here: measuring and writing; which cells count is said in `cells.py`. It writes
 
 - study.json: {"schema": 1, "measured": {input: artifact}, "cells": [{"cell", "variant", "seed", "artifact", "steps", …}],
   "missing": [cells of the study that were not made], "left_out": [{"cell", "why"}], "seeds": {variant: [seed, …]}, "systems":
   [names], "counts", "figures", "differences", "questions", "contradictions", "openings", "pointwise_identified",
   "not_identified", "uninformative", "bootstrap"}; rows are described in `table.py` and `openings.py`.
 - study.csv: figures and differences, one a row. curves.json: cell → the rows of its curve.csv.
-
-A cell counts only if it was made under the config that the study has now and from the same data: figures of two sizes or two
-snapshots would look like those of one study.
 """
 
 from __future__ import annotations
@@ -18,7 +15,6 @@ import csv
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,37 +35,17 @@ from training.records import TIERS, Instruction, Tier
 from training.seen import read_seen, refuse_seen
 from training.snapshot import Snapshot, read_snapshot
 from training.storage import read_manifest
-from training.study.cell_stage import CELL, CURVE
+from training.study.cell_predictions import as_system, read_predictions
+from training.study.cell_stage import CURVE
+from training.study.cells import Cell, chosen_cells, row_of
 from training.study.config import RewardModelStudyTableConfig
 from training.study.openings import carried_on
-from training.study.predictions import as_system, read_predictions
 from training.study.table import QUESTIONS, Measured, Table, contradictions, is_kqa_label
 from training.study.variants import SCALAR, VARIANTS
 
 STUDY = "study.json"
-# Role of a cell's folder: this and the cell's name. Role of the study before: `past`.
-CELL_ROLE = "reward_model_cells/"
-_TRAINED = ("steps", "best_step", "stopped_early", "trees_seen", "tokens_seen")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cell:
-    """A cell that counts: what it said of itself, its artifact, and the folder that holds it."""
-
-    name: str
-    artifact: str
-    folder: Path
-    said: dict[str, Any]
-
-    @property
-    def variant(self) -> str:
-        """Which variant."""
-        return str(self.said["variant"])
-
-    @property
-    def seed(self) -> int:
-        """Which seed."""
-        return int(self.said["seed"])
+# Role of the study before.
+PAST = "past"
 
 
 def run(*, config: RewardModelStudyTableConfig, inputs: dict[str, Path], output: Path) -> dict[str, Any]:
@@ -82,7 +58,7 @@ def run(*, config: RewardModelStudyTableConfig, inputs: dict[str, Path], output:
     check_snapshot(inputs["training_snapshot"], role="reward_model")
     snapshot, training = read_snapshot(inputs["snapshot"]), read_snapshot(inputs["training_snapshot"])
     measured = {name: str(read_manifest(inputs[name]).ref) for name in ("snapshot", "training_snapshot", "base_model")}
-    cells, left_out = _cells(config, inputs, measured)
+    cells, left_out = chosen_cells(config, inputs, measured)
     if not cells:
         why = "; ".join(f"{row['cell']}: {row['why']}" for row in left_out)
         raise StageRefusal(
@@ -108,11 +84,11 @@ def run(*, config: RewardModelStudyTableConfig, inputs: dict[str, Path], output:
         seed=config.bootstrap_seed,
     )
     labels = sum(is_kqa_label(e.source, e.judge_kind) and e.tier != "veto" for e in examples.point)
-    before = json.loads((inputs["past"] / STUDY).read_text(encoding="utf-8"))["openings"] if "past" in inputs else []
+    before = json.loads((inputs[PAST] / STUDY).read_text(encoding="utf-8"))["openings"] if PAST in inputs else []
     study: dict[str, Any] = {
         "schema": 1,
         "measured": measured,
-        "cells": [_row(cell) for cell in cells],
+        "cells": [row_of(cell) for cell in cells],
         "missing": [name for name in config.cells if name not in {cell.name for cell in cells}],
         "left_out": left_out,
         "seeds": {variant: [c.seed for c in cells if c.variant == variant] for variant in _present(cells)},
@@ -137,32 +113,6 @@ def run(*, config: RewardModelStudyTableConfig, inputs: dict[str, Path], output:
         "openings": len(study["openings"]),
         **{f"seeds_{variant}": len(seeds) for variant, seeds in study["seeds"].items()},
     }
-
-
-def _cells(
-    config: RewardModelStudyTableConfig, inputs: Mapping[str, Path], measured: Mapping[str, str]
-) -> tuple[list[Cell], list[dict[str, str]]]:
-    """The cells that count in the study's order, and the others with the reason why they don't."""
-    roles = {"snapshot": "training_snapshot", "benchmark_snapshot": "snapshot", "base_model": "base_model"}
-    found, left_out = {}, []
-    for role, folder in sorted(inputs.items()):
-        if not role.startswith(CELL_ROLE):
-            continue
-        name = role.removeprefix(CELL_ROLE)
-        said = json.loads((folder / CELL).read_text(encoding="utf-8"))
-        manifest = read_manifest(folder)
-        wanted = config.cells.get(name)
-        if wanted is None:
-            why = "this study has no such cell"
-        elif said["config"] != wanted.model_dump(mode="json"):
-            why = "it was made under another config"
-        elif any(manifest.inputs[its] != measured[ours] for its, ours in roles.items()):
-            why = "it was made from other data or another base model"
-        else:
-            found[name] = Cell(name=name, artifact=str(manifest.ref), folder=folder, said=said)
-            continue
-        left_out.append({"cell": name, "why": why})
-    return [found[name] for name in config.cells if name in found], left_out
 
 
 def _present(cells: Sequence[Cell]) -> list[str]:
@@ -201,22 +151,6 @@ def _references(
         majority_system(snapshot, instructions, shares),
     )
     return [Measured(name=system.name, columns={None: columns(examples, system)}) for system in systems]
-
-
-def _row(cell: Cell) -> dict[str, Any]:
-    """What a reader wants to know of a cell's training."""
-    training, under = cell.said["training"], cell.said["trained_under"]
-    return {
-        "cell": cell.name,
-        "variant": cell.variant,
-        "seed": cell.seed,
-        "artifact": cell.artifact,
-        **{name: training.get(name) for name in _TRAINED},
-        "validation_accuracy": training.get("validation", {}).get("accuracy"),
-        "validation_discordant_accuracy": training.get("validation", {}).get("discordant_accuracy"),
-        "learning_rate": under["learning_rate"],
-        "ece": {tier: fit["ece"] for tier, fit in cell.said["calibration"]["tiers"].items()},
-    }
 
 
 def _identified(cells: Sequence[Cell], thresholds: Mapping[Tier, float]) -> dict[str, dict[str, Any]]:

@@ -30,22 +30,10 @@ from training.benchmark.comparison import (
 from training.benchmark.examples import HUMAN_KINDS, Examples
 from training.benchmark.figures import Estimate, Figure, Resampler
 from training.benchmark.systems import LEXICAL, LONGER, MAJORITY
+from training.study.figure_keys import COMPARED, DISCORDANT, KQA_AUC, KQA_SECTION, SAFETY, STATEMENTS
 from training.study.seeds import Bounds, bounds_of, over_seeds, seed_weights
 from training.study.variants import FULL, SCALAR
 
-KQA_SECTION, STATEMENTS = "kqa_held_out", "main+bonus"
-DISCORDANT: FigureKey = ("pairwise", "micro", "accuracy_discordant")
-SAFETY: FigureKey = ("safety", "veto", "f1")
-KQA_AUC: FigureKey = (KQA_SECTION, STATEMENTS, "auc")
-# The figures that are compared, of the full model with every variant and with lexical overlap: one family for Holm's
-# correction, chosen before any figure was seen.
-COMPARED: tuple[FigureKey, ...] = (
-    ("pairwise", "macro", "accuracy"),
-    DISCORDANT,
-    ("overall", "all", "accuracy"),
-    SAFETY,
-    KQA_AUC,
-)
 # What the study was made to answer: against whom, on which figure.
 QUESTIONS: tuple[tuple[str, FigureKey], ...] = ((SCALAR, DISCORDANT), ("no_safety", SAFETY), (LEXICAL, KQA_AUC))
 

@@ -91,13 +91,20 @@ def test_verdicts_that_are_not_identified_have_no_accuracy_in_a_slice(metrics: d
     assert [row[head].value == "not identified" for head in ("Overall", "Pairwise", "Pointwise")] == [False, False, True]
 
 
-def test_a_benchmark_of_before_has_no_slices(metrics: dict[str, Any]) -> None:
-    for key in ("slices", "slice_minimum", "rivals", "pairwise_sets", "pairwise_differences"):
-        del metrics[key]
+def test_a_benchmark_without_slices_rivals_and_sets_has_no_table_of_them(metrics: dict[str, Any]) -> None:
+    metrics |= {"slices": [], "rivals": {}, "pairwise_sets": [], "pairwise_differences": []}
     found = slices(metrics)
-    assert (found.tables, found.sentences, found.plot) == ([], [], None)
+    assert (found.tables, found.plot) == ([], None)
     assert (rival_tables(metrics), pairwise_set_tables(metrics)) == ([], [])
     assert len(difference_tables(metrics)) == 1
+
+
+@pytest.mark.parametrize("key", ["slices", "rivals", "pairwise_sets", "pairwise_differences"])
+def test_what_the_benchmark_always_writes_is_missed(metrics: dict[str, Any], key: str) -> None:
+    del metrics[key]
+    with pytest.raises(KeyError, match=key):
+        for part in (slices, rival_tables, pairwise_set_tables):
+            part(metrics)
 
 
 def test_the_plot_says_its_figures_for_who_does_not_see_it(metrics: dict[str, Any]) -> None:

@@ -8,15 +8,13 @@ from made_up_study import made_up_curves, made_up_study
 
 from assets.reports.figures import Cell
 from assets.reports.study_page import render_study, study_headline
+from assets.reports.study_records import openings_table, paper_ablations, training_table
 from assets.reports.study_tables import (
     COUNT,
     contradiction_table,
     difference_table,
     kqa_tables,
     main_table,
-    openings_table,
-    paper_ablations,
-    training_table,
     verdict_tables,
 )
 from assets.reports.study_words import answers, caveats
@@ -107,7 +105,7 @@ def test_contradictions_are_counts_by_seed() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"missing": ["scalar-2"]}, "1 cells are not made: scalar-2."),
+        ({"missing": ["scalar-2"]}, "1 cell is not made: scalar-2."),
         ({"left_out": [{"cell": "full-1", "why": "it was made under another config"}]}, "full-1 is left out: it was made"),
         ({"tokens": {"scalar": 100_000}}, "The scalar model saw 50% of the tokens that the full one saw: not the same budget."),
         ({"uninformative": {"full": ["main"]}}, "Full (criterion last): on main criteria its calibration is flat"),
@@ -147,7 +145,9 @@ def test_the_page_stands_alone_and_is_the_same_twice() -> None:
     assert 'src="http' not in html and "<script" not in html and "not identified" in html
     ids = re.findall(r'\bid="([^"]+)"', html)
     assert len(ids) == len(set(ids))
-    assert "Every look at the labels" in html and len(openings_table(study).rows) == 13
+    assert "Looks by the studies of this project folder" in html and len(openings_table(study).rows) == 13
+    # No more is claimed than is recorded.
+    assert "reward_model_benchmark measures on the same labels" in openings_table(study).note
     assert text.count("\n## ") == 12 and "**Does the criterion-conditioned model" in text
 
 
@@ -155,7 +155,7 @@ def test_a_study_of_one_cell_has_a_page_too() -> None:
     study = made_up_study({"scalar": 1}, answers={}, differences=[], openings=[], contradictions=[])
     study["counts"]["kqa_labels"] = dict.fromkeys(("main", "bonus", "veto"), 0)
     html = render_study(study, {}, profile="smoke")["study.html"]
-    assert "nothing was opened" in html and "Real answers" not in html
+    assert "trained on 1 seed at most" in html and "nothing was opened" in html and "Real answers" not in html
 
 
 def test_the_terminal_gets_a_hundred_columns_at_most() -> None:

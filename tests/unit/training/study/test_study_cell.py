@@ -8,14 +8,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.unit.training.benchmark.snapshots import KeywordScorer, calibrated, merged, tables, write
+from tests.unit.training.reward_model.rm_tiny import CharTokenizer
 from training.config import load_config
 from training.errors import StageRefusal
 from training.reward_model.config import RewardModelConfig
 from training.seen import SEEN, clusters_of, write_seen
 from training.snapshot import read_snapshot
-from training.study import budget, cell_stage
+from training.study import cell_stage
+from training.study.cell_predictions import read_predictions
 from training.study.config import RewardModelCellConfig
-from training.study.predictions import read_predictions
 
 
 class Trainer:
@@ -186,75 +187,17 @@ def test_a_kill_while_scoring_trains_nothing_anew(
 
 
 @pytest.mark.usefixtures("loader")
-def test_a_model_that_learned_from_no_veto_gets_its_threshold_as_every_other_does(
-    trainer: Trainer, inputs: dict[str, Path], tmp_path: Path
-) -> None:
-    trainer.one_class = ["bonus", "veto"]
-    said = run(inputs, tmp_path / "with", config())
-    assert said["not_identified"] == ["bonus", "veto"]
-    said = run(inputs, tmp_path / "without", config("no_safety", veto_data=False))
-    # Validation holds two of each class: the fit over all tiers counts, and the tier is identified. No other is touched.
-    veto = said["calibration"]["tiers"]["veto"]
-    assert (veto["n_met"], veto["n_unmet"], veto["pooled"], veto["identified"]) == (2, 2, True, True)
-    assert said["not_identified"] == ["bonus"]
-    predictions = read_predictions(tmp_path / "without")
-    assert predictions["corpus-benchmark-0-bad", "corpus-benchmark-0-safe"].verdict == "unmet"
-
-
-@pytest.mark.usefixtures("loader")
-def test_vetoes_of_one_class_stay_without_a_verdict(trainer: Trainer, inputs: dict[str, Path], tmp_path: Path) -> None:
-    rows = merged(tables(2, split="rm_train"), tables(2, split="validation"))
-    for verdict in rows["resolved_verdicts"]:
-        if verdict["criterion_id"].endswith("-safe"):
-            verdict["verdict"] = "met"
-    inputs["snapshot"] = write(tmp_path / "safe", rows)
-    trainer.one_class = ["veto"]
-    assert run(inputs, tmp_path / "out", config("no_safety", veto_data=False))["not_identified"] == ["veto"]
-
-
-class Encoder:
-    """Pieces of a fixed length."""
-
-    def instruction(self, text: str) -> list[int]:
-        return [0] * 10
-
-    def response(self, text: str) -> list[int]:
-        return [0] * 20
-
-    def criterion(self, criterion: Any) -> list[int]:
-        return [0] * 5
-
-
-def test_as_many_tokens_by_hand(tmp_path: Path) -> None:
-    rows = tables(1, split="rm_train")
-    rows["resolved_verdicts"][0]["verdict"] = "unknown"
-    snapshot = read_snapshot(write(tmp_path / "learned", rows))
-    # One instruction, two responses in one tree, seven known verdicts of eight: 10 + 40 without criteria, and 35 of them.
-    assert budget.token_ratio(snapshot, "rm_train", Encoder(), responses_per_tree=2) == (85 / 50, 1, 1)  # type: ignore[arg-type]
-    # In trees of one response the instruction stands twice.
-    assert budget.token_ratio(snapshot, "rm_train", Encoder(), responses_per_tree=1) == (95 / 60, 2, 1)  # type: ignore[arg-type]
-    keys = config().reward_model.model_copy(
-        update={"max_steps": 10, "epochs": 20, "trees_per_step": 1, "responses_per_tree": 2, "max_trees": None}
-    )
-    found = budget.matched(keys, snapshot, Encoder())  # type: ignore[arg-type]
-    # An epoch is one step: 10 steps × 1.7.
-    assert (found.max_steps, found.epochs) == (17, 17)
-    fewer = budget.matched(keys.model_copy(update={"epochs": 4}), snapshot, Encoder())  # type: ignore[arg-type]
-    assert (fewer.max_steps, fewer.epochs) == (7, 7)
-    with pytest.raises(StageRefusal, match="no known verdict in split panel_train"):
-        budget.token_ratio(snapshot, "panel_train", Encoder(), responses_per_tree=1)  # type: ignore[arg-type]
-
-
-@pytest.mark.usefixtures("loader")
 def test_a_cell_with_a_matched_budget_is_trained_for_more_steps(
     trainer: Trainer, inputs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import transformers
 
-    monkeypatch.setattr(transformers.AutoTokenizer, "from_pretrained", lambda folder: None)
-    monkeypatch.setattr(cell_stage, "PromptEncoder", lambda tokenizer: Encoder())
-    cell = config(max_trees=None, max_steps=2, trees_per_step=1).model_copy(update={"match_tokens": True})
-    said = run(inputs, tmp_path / "out", cell)
-    # Two instructions of two responses and four criteria each: 90 tokens a tree against 50.
-    assert trainer.configs[0].max_steps == round(2 * 90 / 50)
-    assert said["trained_under"]["max_steps"] == 4 and said["config"]["reward_model"]["max_steps"] == 2
+    monkeypatch.setattr(transformers.AutoTokenizer, "from_pretrained", lambda folder: CharTokenizer())
+    scalar = {"conditioning": "none", "pure_pairwise": True, "pointwise_weight": 0.0}
+    cell = config("scalar", max_trees=1, max_steps=2, epochs=2, trees_per_step=1, **scalar)
+    said = run(inputs, tmp_path / "out", cell.model_copy(update={"match_tokens": True}))
+    # One instruction of the two, all in one tree: as many steps as its tokens with four criteria a response hold those without.
+    found = trainer.configs[0].max_steps
+    assert found is not None and found > 2
+    assert said["trained_under"]["max_steps"] == said["trained_under"]["epochs"] == found
+    assert said["config"]["reward_model"]["max_steps"] == 2

@@ -16,9 +16,10 @@ from training.reward_model.config import RewardModelConfig
 from training.reward_model.scoring import ScoreItem
 from training.seen import write_seen
 from training.snapshot import read_snapshot
+from training.stages import ROOT, STAGES, source_hash
 from training.study import study_stage
+from training.study.cell_predictions import write_predictions
 from training.study.config import RewardModelCellConfig, RewardModelStudyTableConfig
-from training.study.predictions import write_predictions
 from training.study.variants import cell_name
 
 
@@ -56,6 +57,7 @@ def add_cell(inputs: dict[str, Path], variant: str, seed: int, *, wrong: bool = 
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MANIFEST).unlink(missing_ok=True)
     config = changes.pop("config", cell_of(variant, seed))
+    code = changes.pop("code", source_hash(STAGES["reward_model_cell"].sources))
     snapshot = read_snapshot(inputs["snapshot"])
     scorer = KeywordScorer(wrong=wrong)
     predictions = {}
@@ -93,7 +95,7 @@ def add_cell(inputs: dict[str, Path], variant: str, seed: int, *, wrong: bool = 
         skip_key="k",
         inputs={role: ref(inputs[ours]) for role, ours in read.items()} | changes,
         config={},
-        code_version="c",
+        code_version=code,
         metadata={},
         run_id=None,
     )
@@ -154,11 +156,12 @@ def test_the_same_cells_give_the_same_bytes(inputs: dict[str, Path], tmp_path: P
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
 
-def test_cells_of_another_config_data_or_study_are_left_out_and_named(inputs: dict[str, Path], tmp_path: Path) -> None:
+def test_cells_of_another_config_data_code_or_study_are_left_out_and_named(inputs: dict[str, Path], tmp_path: Path) -> None:
     add_cell(inputs, "full", 0)
     add_cell(inputs, "full", 1, config=cell_of("full", 1, max_steps=99))
     add_cell(inputs, "full", 2, benchmark_snapshot="benchmark@other")
     add_cell(inputs, "scalar", 0, base_model="base_model@other")
+    add_cell(inputs, "scalar", 1, code="other")
     add_cell(inputs, "no_safety", 0)
     study = run(inputs, tmp_path / "out")
     assert [cell["cell"] for cell in study["cells"]] == ["full-0"]
@@ -166,6 +169,7 @@ def test_cells_of_another_config_data_or_study_are_left_out_and_named(inputs: di
         "full-1": "it was made under another config",
         "full-2": "it was made from other data or another base model",
         "scalar-0": "it was made from other data or another base model",
+        "scalar-1": "it was made by other code",
         "no_safety-0": "this study has no such cell",
     }
     assert study["missing"] == ["full-1", "full-2", "scalar-0", "scalar-1", "scalar-2"]
@@ -209,3 +213,12 @@ def test_without_a_cell_that_counts_the_command_is_named(inputs: dict[str, Path]
     add_cell(inputs, "no_safety", 0)
     with pytest.raises(StageRefusal, match=r"has been made \(no_safety-0: this study has no such cell\); make"):
         run(inputs, tmp_path / "two")
+
+
+def test_other_code_of_a_cell_is_other_code_of_the_table() -> None:
+    """Else a table of cells that no longer count would stand."""
+    cell, table = (
+        {file for source in STAGES[name].sources for file in (ROOT / source, *(ROOT / source).rglob("*.py"))}
+        for name in ("reward_model_cell", "reward_model_study")
+    )
+    assert cell <= table

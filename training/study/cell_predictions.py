@@ -7,15 +7,15 @@ does, which keeps the record of it (`openings.py`).
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from training.benchmark.metrics import pairwise_credit
-from training.benchmark.systems import Key, Prediction, System, overall_credit
+from training.benchmark.systems import Key, Prediction, System, rubric_system
 from training.records import Tier
-from training.rubric_score import score_response
 from training.snapshot import Snapshot
 
 PREDICTIONS = "predictions.parquet"
@@ -69,24 +69,14 @@ def as_system(
     uninformative: tuple[Tier, ...],
 ) -> System:
     """A cell as a system: overall it orders two responses by its verdicts, a scalar model by r itself."""
-    return System(
-        name=name,
-        predictions=predictions,
-        overall_credit=_by_score(predictions) if scalar else _by_verdicts(predictions, snapshot),
-        not_identified=not_identified,
-        uninformative=uninformative,
-    )
+    if scalar:
+        system = System(name=name, predictions=predictions, overall_credit=_by_score(predictions))
+    else:
+        system = rubric_system(name, predictions, snapshot)
+    return replace(system, not_identified=not_identified, uninformative=uninformative)
 
 
 def _by_score(predictions: dict[Key, Prediction]) -> Callable[[str, str], float | None]:
     # A scalar model says the same on every criterion.
     scores = {response_id: said.pair_score for (response_id, _), said in predictions.items()}
     return lambda chosen, rejected: pairwise_credit(scores[chosen], scores[rejected])
-
-
-def _by_verdicts(predictions: dict[Key, Prediction], snapshot: Snapshot) -> Callable[[str, str], float | None]:
-    scores = {}
-    for response_id in sorted({response_id for response_id, _ in predictions}):
-        criteria = snapshot.rubrics[snapshot.responses[response_id].instruction_id].criteria
-        scores[response_id] = score_response(criteria, [predictions[response_id, c.criterion_id].verdict for c in criteria])
-    return lambda chosen, rejected: overall_credit(scores[chosen], scores[rejected])

@@ -7,6 +7,7 @@ without conditioning gives every criterion of a response the same number, and no
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from training.reward_model.validation import forward_trees
 
 CALIBRATION = "calibration.json"
 SCORING = "scoring.json"
+METRICS = "metrics.json"
 
 Reason = Literal["", "empty", "too_long", "not_finite", "no_criterion", "cut"]
 
@@ -80,6 +82,16 @@ def read_calibration(folder: Path) -> Calibration:
         pydantic.ValidationError: it is not of the documented shape.
     """
     return Calibration.model_validate_json((folder / CALIBRATION).read_text(encoding="utf-8"))
+
+
+def pointwise_identified(folder: Path) -> bool:
+    """Whether a reward model's P(met) means anything: not after training with the pairwise loss alone (METHOD section 3b).
+
+    Raises:
+        OSError: the artifact has no metrics.json.
+        KeyError: it does not say.
+    """
+    return bool(json.loads((folder / METRICS).read_text(encoding="utf-8"))["pointwise_identified"])
 
 
 class RewardScorer:

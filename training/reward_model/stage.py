@@ -17,11 +17,12 @@ from typing import Any
 from training.contracts import check_snapshot
 from training.errors import StageRefusal
 from training.manifests import MANIFEST, canonical_json, sha256_text
-from training.reward_model.calibration import Calibration, calibrate
+from training.reward_model.calibration import Calibration
 from training.reward_model.card_data import summarize_data
 from training.reward_model.config import RewardModelConfig
 from training.reward_model.data import LabelledTree, TreeCounts, build_trees
 from training.reward_model.examples import InstructionExamples, examples_of_split
+from training.reward_model.fitting import calibrate
 from training.reward_model.group import launch
 from training.reward_model.memory import advised, forward_advice
 from training.reward_model.model import load_classifier, merge_adapters, prepare_training

@@ -5,14 +5,8 @@ import pytest
 from scipy.optimize import minimize
 
 from training.benchmark.metrics import calibration_error, reliability
-from training.reward_model.calibration import (
-    balanced_threshold,
-    calibrate,
-    cross_fitted,
-    fit_platt,
-    folds_of,
-    sigmoid,
-)
+from training.reward_model.calibration import sigmoid
+from training.reward_model.fitting import balanced_threshold, calibrate, cross_fitted, fit_platt, folds_of
 
 
 def planted(n, slope, intercept, seed=0):

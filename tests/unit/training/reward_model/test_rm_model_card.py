@@ -12,9 +12,10 @@ from transformers import AutoTokenizer
 
 from tests.fixtures.reward_models import calibration, make_reward_model
 from training.records import Criterion
-from training.reward_model.calibration import Calibration, calibrate
+from training.reward_model.calibration import Calibration
 from training.reward_model.card_data import DataSummary, LicenceCount, commercial_use, summarize_data
 from training.reward_model.card_usage import FOLDER_LINE
+from training.reward_model.fitting import calibrate
 from training.reward_model.model import load_classifier
 from training.reward_model.model_card import model_card
 from training.reward_model.prompt import PromptEncoder

@@ -18,7 +18,7 @@ from training.base_model.stage import run as run_base_model
 from training.config import load_config
 from training.errors import StageRefusal
 from training.reward_model import stage
-from training.reward_model.calibration import calibrate
+from training.reward_model.fitting import calibrate
 from training.reward_model.model_card import model_card
 from training.reward_model.prompt import PromptEncoder
 from training.reward_model.scoring import RewardScorer, ScoreItem

@@ -33,8 +33,8 @@ class TierCalibration(BaseModel):
         informative: the slope is above 0, so that P(met) depends on the answer.
         ece: expected calibration error on the labels it was fitted on (so an optimistic one); None unless the tier is
             identified and informative.
-        ece_cross: the same on labels that had no part in the fit (see `fitting.cross_fitted`); None as `ece`, or where a part of
-            the instructions leaves too little to fit on.
+        ece_cross: the same on labels that had no part in the fit (see `fitting.cross_fitted`); None as `ece`, or where a part
+            of the instructions leaves too little to fit on.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -63,7 +63,7 @@ class Calibration(BaseModel):
 
     @classmethod
     def unidentified(cls, rule: ThresholdRule) -> Calibration:
-        """That of a model without any label to calibrate on: sigmoid(r) as it stands, identified in no tier."""
+        """That of a model whose P(met) means nothing: sigmoid(r) as it stands, fitted on no label, identified in no tier."""
         fit = TierCalibration(
             slope=1.0,
             intercept=0.0,
@@ -76,6 +76,11 @@ class Calibration(BaseModel):
             ece=None,
         )
         return cls(tiers=dict.fromkeys(TIERS, fit), threshold_rule=rule)
+
+    @property
+    def fitted(self) -> bool:
+        """Whether it rests on any label; without one there is no verdict."""
+        return any(fit.n_met + fit.n_unmet for fit in self.tiers.values())
 
     @property
     def not_identified(self) -> tuple[Tier, ...]:

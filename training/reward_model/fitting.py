@@ -173,16 +173,14 @@ def calibrate(
 
     Args:
         logits: r of each label.
-        met: the labels; none at all gives `Calibration.unidentified`.
+        met: the labels.
         tiers: of each label.
         rule: how thresholds are chosen.
         instructions: of each label, for the cross-fitted error; without them there is none.
 
     Raises:
-        ValueError: all labels together have one class only.
+        ValueError: there is no label, or all together have one class only.
     """
-    if not met:
-        return Calibration.unidentified(rule)
     labels = [_Label(*row) for row in zip(logits, met, tiers, strict=True)]
     fits = _fit_tiers(labels)
     held_out = None if instructions is None else cross_fitted(logits, met, tiers, instructions)

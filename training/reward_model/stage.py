@@ -229,16 +229,26 @@ def _write(
 
 
 def _calibrate(judged: Sequence[Judged], *, config: RewardModelConfig, output: Path) -> Calibration:
-    """Fits and writes the calibration, and draws it; a scalar model, which has no verdict, gets one that says so."""
+    """Fits, writes and draws the calibration; after the pairwise loss alone it is one that says that nothing was fitted."""
+    if config.pure_pairwise:
+        # This loss leaves every criterion a zero of its own (METHOD section 3b): no fit makes r a P(met).
+        judged, calibration = (), Calibration.unidentified(config.threshold_rule)
+    else:
+        calibration = _fitted(judged, config)
+    (output / CALIBRATION).write_text(calibration.model_dump_json(indent=1), encoding="utf-8")
+    said = [calibration.tiers[j.tier].p_met(j.logit) for j in judged]
+    drawing = reliability_svg(said, [j.met for j in judged], [j.tier for j in judged], calibration)
+    (output / "reliability.svg").write_text(drawing, encoding="utf-8")
+    return calibration
+
+
+def _fitted(judged: Sequence[Judged], config: RewardModelConfig) -> Calibration:
     logits, met, tiers = [j.logit for j in judged], [j.met for j in judged], [j.tier for j in judged]
+    names = [j.instruction_id for j in judged]
     try:
-        calibration = calibrate(logits, met, tiers, rule=config.threshold_rule, instructions=[j.instruction_id for j in judged])
+        return calibrate(logits, met, tiers, rule=config.threshold_rule, instructions=names)
     except ValueError as error:
         raise StageRefusal(f"calibration on split validation: {error}") from error
-    (output / CALIBRATION).write_text(calibration.model_dump_json(indent=1), encoding="utf-8")
-    said = [calibration.tiers[tier].p_met(r) for r, tier in zip(logits, tiers, strict=True)]
-    (output / "reliability.svg").write_text(reliability_svg(said, met, tiers, calibration), encoding="utf-8")
-    return calibration
 
 
 def _write_curve(path: Path, rows: list[dict[str, float | int | None]]) -> None:

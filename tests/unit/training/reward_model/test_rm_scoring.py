@@ -170,6 +170,17 @@ def test_a_score_that_is_no_number_is_unknown(conditioning):
     assert scorer(model, conditioning=conditioning).score(ITEMS)[1] == [[no_score("not_finite")]]
 
 
+@pytest.mark.parametrize("conditioning", READING)
+def test_where_nothing_was_fitted_a_criterion_has_its_number_and_no_verdict(conditioning):
+    model = tiny_classifier("qwen3", layers=2)
+    nothing = Calibration.unidentified("half")
+    bare = RewardScorer(model, ENCODER, nothing, max_length=256, tokens=4096, conditioning=conditioning)
+    found = bare.score(ITEMS)
+    assert logits_of(found) == logits_of(scorer(model, conditioning=conditioning).score(ITEMS))
+    cells = [cell for rows in found for row in rows for cell in row]
+    assert {(c.p_met, c.verdict, c.reason) for c in cells} == {(None, "unknown", "not_identified")}
+
+
 def test_nothing_to_score_is_no_forward_pass(packed):
     model = tiny_classifier("qwen3", layers=2)
     assert scorer(model).score([]) == []

@@ -39,8 +39,8 @@ class ScoringSettings(StrictConfig):
     max_length: int = Field(ge=1)
     tokens_per_batch: int = Field(ge=1)
     precision: Literal["float32", "bfloat16"]
-    attention: Literal["sdpa", "flex"] = "sdpa"
-    conditioning: Conditioning = CRITERION_LAST
+    attention: Literal["sdpa", "flex"]
+    conditioning: Conditioning
 
 
 @dataclass(frozen=True, slots=True)

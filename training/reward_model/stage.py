@@ -111,7 +111,7 @@ class Material:
     Attributes:
         validation: trees of all responses to an instruction, for early stopping.
         calibration: the same, safety data included even where training does without: its thresholds are no training.
-        counts: leaves of these that were left out.
+        counts: leaves of `calibration` that were left out.
     """
 
     snapshot: Snapshot
@@ -136,18 +136,27 @@ def read_material(config: RewardModelConfig, inputs: dict[str, Path]) -> Materia
     encoder = PromptEncoder(tokenizer)
     train_set = examples_of_split(snapshot, config.train_split, assumed=True, veto=config.veto_data)
     if not train_set:
-        raise StageRefusal(f"the snapshot has no known verdict in split {config.train_split}")
+        raise StageRefusal(f"the snapshot has no known verdict in split {config.train_split}{_without_veto(config)}")
+    if config.conditioning == "none" and not any(one.overall for one in train_set):
+        raise StageRefusal(
+            f"the snapshot has no overall preference in split {config.train_split}{_without_veto(config)}; conditioning: none "
+            "learns from nothing else"
+        )
     if config.max_trees is not None and len(train_set) > config.max_trees:
         train_set = random.Random(config.seed).sample(train_set, config.max_trees)
     calibration, counts = _held_out(snapshot, encoder, config, veto=True)
-    if not any(tree.pairs for tree in calibration):
-        raise StageRefusal("the snapshot has no preference to validate on in split validation")
+    validation = calibration if config.veto_data else _held_out(snapshot, encoder, config, veto=False)[0]
+    # Without the veto there may be none left where there were some; the other way round there are at least as many.
+    if not any(tree.pairs for tree in validation):
+        kind = "overall preference" if config.conditioning == "none" else "preference"
+        where = f"split validation{_without_veto(config)}"
+        raise StageRefusal(f"the snapshot has no {kind} to validate on in {where} that fits into max_length")
     return Material(
         snapshot=snapshot,
         tokenizer=tokenizer,
         encoder=encoder,
         train_set=train_set,
-        validation=calibration if config.veto_data else _held_out(snapshot, encoder, config, veto=False)[0],
+        validation=validation,
         calibration=calibration,
         counts=counts,
     )
@@ -167,6 +176,10 @@ def _held_out(
     )
 
 
+def _without_veto(config: RewardModelConfig) -> str:
+    return "" if config.veto_data else " besides the veto tier (veto_data: false)"
+
+
 def some_trees(trees: list[LabelledTree], count: int | None, seed: int) -> list[LabelledTree]:
     """At most `count` trees with preferences, drawn by the seed; all trees if there is no limit."""
     if count is None or len(trees) <= count:
@@ -182,14 +195,13 @@ def _write(
     with advised(forward_advice(validation, config, where="in calibration", backward=False)):
         logits = forward_trees(model, [tree.packed for tree in validation], tokens_per_batch=config.tokens_per_batch)
     figures = measure(logits, validation, pointwise_weight=config.pointwise_weight)
-    truncation = {"training": result.too_long, "validation": asdict(material.counts)}
     metrics: dict[str, Any] = {
         "steps": result.steps,
         "best_step": result.best_step,
         "stopped_early": result.stopped_early,
         "trees_seen": result.trees_seen,
         "tokens_seen": result.tokens_seen,
-        "truncation": truncation,
+        "truncation": {"training": result.too_long, "validation": asdict(material.counts)},
         "pointwise_identified": not config.pure_pairwise,
         "validation": asdict(figures),
     }
@@ -209,7 +221,6 @@ def _write(
         calibration=calibration,
         made_from={name: str(read_manifest(folder).ref) for name, folder in inputs.items() if (folder / MANIFEST).exists()},
         data=summarize_data(inputs["snapshot"], (config.train_split, "validation")),
-        truncation=truncation,
     )
     (output / "README.md").write_text(card, encoding="utf-8")
     return {
@@ -220,6 +231,7 @@ def _write(
         "best_step": result.best_step,
         "trees_seen": result.trees_seen,
         "tokens_seen": result.tokens_seen,
+        **asdict(TreeCounts(**result.too_long) + material.counts),
         "validation_loss": figures.loss,
         "validation_pairwise_accuracy": figures.accuracy,
         "validation_discordant_accuracy": figures.discordant_accuracy,

@@ -185,8 +185,9 @@ def _truncation(truncation: Mapping[str, Mapping[str, int]]) -> str:
     parts = []
     for part, counts in truncation.items():
         said = ", ".join(f"{what.replace('_', ' ')} {n}" for what, n in counts.items() if n)
-        parts += [f"{part}: {said}"] if said else []
-    return f"Too long (training: in each epoch) for {'; '.join(parts)}." if parts else "No prompt was too long."
+        name = "training (in each epoch)" if part == "training" else part
+        parts += [f"{name}: {said}"] if said else []
+    return f"Too long for {'; '.join(parts)}." if parts else "No prompt was too long."
 
 
 def _validation(validation: Mapping[str, Any], calibration: Calibration) -> str:

@@ -1,6 +1,6 @@
 """The stage `reward_model`: snapshot + base model → a calibrated, criterion-conditioned classifier.
 
-What belongs here: reading the inputs and writing the artifact. The learning is in `train.py`.
+What belongs here: the order of things, and writing the artifact. What is read is in `material.py`, the learning in `train.py`.
 """
 
 from __future__ import annotations
@@ -8,9 +8,8 @@ from __future__ import annotations
 import csv
 import gc
 import json
-import random
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +19,13 @@ from training.manifests import MANIFEST, canonical_json, sha256_text
 from training.reward_model.calibration import Calibration
 from training.reward_model.card_data import summarize_data
 from training.reward_model.config import RewardModelConfig
-from training.reward_model.data import LabelledTree, TreeCounts, build_trees
-from training.reward_model.examples import InstructionExamples, examples_of_split
+from training.reward_model.data import TreeCounts
 from training.reward_model.fitting import calibrate
 from training.reward_model.group import launch
+from training.reward_model.material import Material, read_material, some_trees
 from training.reward_model.memory import advised, forward_advice
 from training.reward_model.model import load_classifier, merge_adapters, prepare_training
 from training.reward_model.model_card import model_card
-from training.reward_model.prompt import PromptEncoder
 from training.reward_model.ranks import Ranks, join
 from training.reward_model.reliability_plot import reliability_svg
 from training.reward_model.scoring import CALIBRATION, SCORING, ScoringSettings
@@ -35,7 +33,6 @@ from training.reward_model.state import TRAINED, Saved, TrainingRun
 from training.reward_model.train import make_deterministic, train
 from training.reward_model.validation import Judged, forward_trees, judged_leaves, measure
 from training.seen import clusters_of, write_seen
-from training.snapshot import Snapshot, read_snapshot
 from training.storage import read_manifest
 
 
@@ -102,90 +99,6 @@ def train_and_save(config: RewardModelConfig, inputs: dict[str, Path], working: 
     )
     if ranks.is_main:
         saved.save(TRAINED, result.content())
-
-
-@dataclass(frozen=True, kw_only=True)
-class Material:
-    """What is learned from and validated on.
-
-    Attributes:
-        validation: trees of all responses to an instruction, for early stopping.
-        calibration: the same, safety data included even where training does without: its thresholds are no training.
-        counts: leaves of `calibration` that were left out.
-    """
-
-    snapshot: Snapshot
-    tokenizer: Any
-    encoder: PromptEncoder
-    train_set: list[InstructionExamples]
-    validation: list[LabelledTree]
-    calibration: list[LabelledTree]
-    counts: TreeCounts
-
-
-def read_material(config: RewardModelConfig, inputs: dict[str, Path]) -> Material:
-    """Reads the snapshot; the same config draws the same instructions from it in every process.
-
-    Raises:
-        StageRefusal: a split has nothing to learn from or to validate on.
-    """
-    from transformers import AutoTokenizer
-
-    snapshot = read_snapshot(inputs["snapshot"])
-    tokenizer = AutoTokenizer.from_pretrained(inputs["base_model"])
-    encoder = PromptEncoder(tokenizer)
-    train_set = examples_of_split(snapshot, config.train_split, assumed=True, veto=config.veto_data)
-    if not train_set:
-        raise StageRefusal(f"the snapshot has no known verdict in split {config.train_split}{_without_veto(config)}")
-    if config.conditioning == "none" and not any(one.overall for one in train_set):
-        raise StageRefusal(
-            f"the snapshot has no overall preference in split {config.train_split}{_without_veto(config)}; conditioning: none "
-            "learns from nothing else"
-        )
-    if config.max_trees is not None and len(train_set) > config.max_trees:
-        train_set = random.Random(config.seed).sample(train_set, config.max_trees)
-    calibration, counts = _held_out(snapshot, encoder, config, veto=True)
-    validation = calibration if config.veto_data else _held_out(snapshot, encoder, config, veto=False)[0]
-    # Without the veto there may be none left where there were some; the other way round there are at least as many.
-    if not any(tree.pairs for tree in validation):
-        kind = "overall preference" if config.conditioning == "none" else "preference"
-        where = f"split validation{_without_veto(config)}"
-        raise StageRefusal(f"the snapshot has no {kind} to validate on in {where} that fits into max_length")
-    return Material(
-        snapshot=snapshot,
-        tokenizer=tokenizer,
-        encoder=encoder,
-        train_set=train_set,
-        validation=validation,
-        calibration=calibration,
-        counts=counts,
-    )
-
-
-def _held_out(
-    snapshot: Snapshot, encoder: PromptEncoder, config: RewardModelConfig, *, veto: bool
-) -> tuple[list[LabelledTree], TreeCounts]:
-    examples = examples_of_split(snapshot, "validation", assumed=False, veto=veto)
-    return build_trees(
-        examples,
-        encoder,
-        responses_per_tree=max((len(one.responses) for one in examples), default=1),
-        max_length=config.max_length,
-        rng=None,
-        conditioning=config.conditioning,
-    )
-
-
-def _without_veto(config: RewardModelConfig) -> str:
-    return "" if config.veto_data else " besides the veto tier (veto_data: false)"
-
-
-def some_trees(trees: list[LabelledTree], count: int | None, seed: int) -> list[LabelledTree]:
-    """At most `count` trees with preferences, drawn by the seed; all trees if there is no limit."""
-    if count is None or len(trees) <= count:
-        return trees
-    paired = [tree for tree in trees if tree.pairs]
-    return random.Random(seed).sample(paired, min(count, len(paired)))
 
 
 def _write(

@@ -197,7 +197,7 @@ def test_the_card_names_digests_data_and_what_forbids_commercial_use():
     assert "| medinstruct | CC-BY-NC-4.0 | forbidden | 7 |" in text and "| mine | not stated | not known | 7 |" in text
     assert "**Trained on data whose licence forbids commercial use: medinstruct.**" in text
     assert "**Whether commercial use is allowed is not known of: mine.**" in text
-    assert "Too long (training: in each epoch) for training: truncated responses 3, left out 1." in text
+    assert "Too long for training (in each epoch): truncated responses 3, left out 1." in text
     free = DataSummary(splits={}, licences=(LicenceCount(source="kqa", licence="MIT", instructions=1),))
     assert "No prompt was too long." in card()
     assert "**Trained on" not in card(data=free) and "**Whether" not in card(data=free)

@@ -221,7 +221,7 @@ def test_prompts_that_are_cut_or_left_out_stand_in_metadata_metrics_and_card(inp
     names = ("left_out", "truncated_responses", "truncated_instructions")
     assert {name: metadata[name] for name in names} == {name: sum(part[name] for part in counts.values()) for name in names}
     assert sum(metadata[name] for name in names) > 0
-    assert "Too long (training: in each epoch) for" in (tmp_path / "README.md").read_text()
+    assert "Too long for training (in each epoch): " in (tmp_path / "README.md").read_text()
 
 
 def test_a_split_without_verdicts_is_refused(inputs, tmp_path):

@@ -26,7 +26,7 @@ from training.policy.reward import HierarchicalReward
 from training.policy.train import train_policy
 from training.policy.trainer import HierarchicalGRPOTrainer
 from training.records import TIERS, Criterion, Instruction, Rubric, content_id
-from training.reward_model.scoring import CALIBRATION, CriterionScore
+from training.reward_model.scoring import CALIBRATION, METRICS, CriterionScore
 from training.seen import read_seen, write_seen
 from training.snapshot import TABLES
 from training.storage import Store
@@ -281,6 +281,7 @@ def reward_model(folder):
     tiers = {tier: {**fit, "identified": tier == "main", "ece": None} for tier in TIERS}
     write_seen(folder, ["c-of-the-reward-model"])
     (folder / CALIBRATION).write_text(json.dumps({"tiers": tiers, "threshold_rule": "half"}))
+    (folder / METRICS).write_text(json.dumps({"pointwise_identified": True}))
     return folder
 
 

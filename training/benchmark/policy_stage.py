@@ -33,10 +33,10 @@ from training.benchmark.figures import Figure, Resampler
 from training.benchmark.panel_check import panel_check, refusal_reason
 from training.benchmark.policy_samples import side_by_side
 from training.benchmark.policy_scores import JudgedRollout, judge_rollouts, read_rollouts
-from training.benchmark.systems import PANEL, REWARD_MODEL, pointwise_identified
+from training.benchmark.systems import PANEL, REWARD_MODEL
 from training.contracts import check_snapshot
 from training.errors import StageRefusal
-from training.reward_model.scoring import RewardScorer, read_calibration
+from training.reward_model.scoring import RewardScorer, pointwise_identified, read_calibration
 from training.seen import read_seen, refuse_seen
 from training.snapshot import Snapshot, read_snapshot
 

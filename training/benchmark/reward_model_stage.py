@@ -63,13 +63,12 @@ from training.benchmark.systems import (
     longer_system,
     majority_shares,
     majority_system,
-    pointwise_identified,
     reward_model_system,
 )
 from training.contracts import check_snapshot
 from training.errors import StageRefusal
 from training.records import TIERS, Instruction
-from training.reward_model.scoring import RewardScorer, read_calibration
+from training.reward_model.scoring import RewardScorer, pointwise_identified, read_calibration
 from training.seen import clusters_of, read_seen, refuse_seen
 from training.snapshot import Snapshot, read_snapshot
 from training.storage import read_manifest

@@ -9,10 +9,8 @@ split, and lexical overlap with a threshold per tier chosen on `validation`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from training.benchmark.baselines import best_threshold, lexical_overlap, longer_is_better, majority_met
 from training.benchmark.examples import point_examples, responses_of
@@ -21,6 +19,7 @@ from training.progress import Progress
 from training.records import TIERS, Criterion, Instruction, Tier, Verdict
 from training.reward_model.calibration import Calibration
 from training.reward_model.scoring import RewardScorer, ScoreItem
+from training.reward_model.scoring import pointwise_identified as pointwise_identified
 from training.rubric_score import RubricScore, lexicographic_order, score_response
 from training.snapshot import Snapshot
 
@@ -91,11 +90,6 @@ def rubric_system(name: str, predictions: dict[Key, Prediction], snapshot: Snaps
     )
 
 
-def pointwise_identified(folder: Path) -> bool:
-    """Whether a reward model's P(met) means anything: not after training with the pairwise loss alone (METHOD section 3b)."""
-    return bool(json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["pointwise_identified"])
-
-
 def reward_model_system(
     name: str,
     scorer: RewardScorer,
@@ -108,8 +102,8 @@ def reward_model_system(
 ) -> System:
     """Scores every (response, criterion) of the instructions, `batch_size` instructions at once.
 
-    A model whose P(met) is not identified (see `pointwise_identified`) keeps its logits, and has no opinion otherwise. In a
-    tier that its calibration calls not identified it has logits that order answers, and no verdict.
+    A model whose P(met) is not identified (see `scoring.pointwise_identified`) keeps its logits, and has no opinion otherwise.
+    In a tier that its calibration calls not identified it has logits that order answers, and no verdict.
     """
     judged = {tier for tier in TIERS if identified and tier not in calibration.not_identified}
     responses = responses_of(snapshot)

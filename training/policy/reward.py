@@ -16,6 +16,7 @@ Departures from the paper:
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -147,6 +148,14 @@ def unknown_share(groups: Sequence[Group]) -> float:
     return sum(row.reward is None for row in rows) / len(rows)
 
 
+def _reasons(groups: Sequence[Group]) -> str:
+    """How many verdicts of a batch are unknown for which reason, the most frequent one first."""
+    reasons = Counter(
+        s.reason for group in groups for row in group for s in row.criterion_scores if s.verdict == "unknown" and s.reason
+    )
+    return ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items(), key=lambda item: (-item[1], item[0])))
+
+
 def criterion_figures(groups: Sequence[Group]) -> list[dict[str, Any]]:
     """One row per criterion of the batch: how often it is met, unmet and unknown, and its mean P(met)."""
     found: dict[str, tuple[Criterion, list[CriterionScore]]] = {}
@@ -217,7 +226,7 @@ class HierarchicalReward:
         share = unknown_share(groups)
         if share > self._max_unknown:
             raise StageRefusal(
-                f"policy: {share:.1%} of a batch has no reward (empty, too long, cut or not finite), more than the "
+                f"policy: {share:.1%} of a batch has no reward (unknown verdicts: {_reasons(groups)}), more than the "
                 f"{self._max_unknown:.1%} of max_unknown_share"
             )
         return [row.reward for group in groups for row in group]

@@ -21,7 +21,7 @@ from training.policy.config import PolicyConfig
 from training.policy.model_card import model_card
 from training.policy.reward import HierarchicalReward
 from training.policy.train import train_policy
-from training.reward_model.scoring import RewardScorer, read_calibration
+from training.reward_model.scoring import RewardScorer, pointwise_identified, read_calibration
 from training.seen import clusters_of, read_seen, write_seen
 from training.snapshot import read_snapshot
 from training.storage import read_manifest
@@ -31,13 +31,19 @@ def run(*, config: PolicyConfig, inputs: dict[str, Path], output: Path) -> dict[
     """Trains a policy from `base_model` on `prompts` against `reward_model`.
 
     Raises:
-        StageRefusal: the snapshot may not be used for a policy, holds no instruction to train on, or scoring failed too often.
+        StageRefusal: the snapshot may not be used for a policy, holds no instruction to train on, the reward model has no
+            verdicts, or scoring failed too often.
     """
     check_snapshot(inputs["prompts"], role="policy")
     snapshot = read_snapshot(inputs["prompts"])
     instructions = [i for i in snapshot.of_split("policy_train") if i.instruction_id in snapshot.rubrics]
     if not instructions:
         raise StageRefusal("policy: the snapshot has no instruction of split policy_train with a rubric")
+    if not pointwise_identified(inputs["reward_model"]):
+        raise StageRefusal(
+            "policy: reward_model was trained with the pairwise loss alone; its verdicts mean nothing: give one that was "
+            "trained with pure_pairwise: false and a conditioning"
+        )
     manifests = {name: read_manifest(folder) for name, folder in inputs.items()}
     # float32 whatever the precision: in bfloat16 weights a learning rate of 1e-6 rounds to no change at all.
     model, tokenizer = load_policy(inputs["base_model"], dtype="float32")

@@ -29,7 +29,8 @@ class RewardModelConfig(StrictConfig):
         trees_per_step: trees (instructions) whose gradients make one step.
         responses_per_tree: responses of an instruction are dealt into trees of at most so many, anew in every epoch.
         max_trees: at most so many instructions are trained on, drawn by the seed; None for all.
-        max_length: longest branch (instruction + response + criterion) in tokens; longer ones are left out and counted.
+        max_length: longest branch (instruction + response + criterion) in tokens. Training cuts longer ones where that
+            helps (`truncation.py`), validation leaves them out; both are counted.
         learning_rate: peak of the cosine schedule for the backbone (or its adapters).
         head_learning_rate: the same for the head, which starts from nothing.
         warmup_share: share of the steps over which the rate rises from 0.
@@ -50,9 +51,10 @@ class RewardModelConfig(StrictConfig):
             `criterion_first`: before the response, which only the responses to one instruction then share; `none`: nowhere, a
             scalar model r(x, y) of the overall preference.
         veto_data: whether verdicts and preferences on veto criteria are learned from; false is an ablation.
-        attention: `sdpa` runs everywhere; `flex` compiles a kernel that skips what no token sees, for long trees on a GPU.
+        attention: `sdpa` runs everywhere; `flex` compiles a kernel that skips what no token sees, for long trees on a GPU. It
+            was tried on a CPU only, and only in the forward pass.
         save_every: steps between two saves of the state from which a killed training goes on.
-        processes: processes that train together, one to a GPU, with the tokens of a step dealt evenly.
+        processes: processes of one host that train together, one to a GPU, with the tokens of a step dealt evenly.
         shard: with several processes, each holds a part of the weights (FSDP) instead of all of them (DDP).
     """
 

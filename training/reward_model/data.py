@@ -12,13 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 from training.records import Tier
-from training.reward_model.examples import InstructionExamples, examples_of_split
+from training.reward_model.examples import InstructionExamples
 from training.reward_model.layout import Place, branches, pack
 from training.reward_model.prompt import CRITERION_LAST, Conditioning, PromptEncoder
 from training.reward_model.tree import PackedTree
 from training.reward_model.truncation import cut_beginning, cut_end, instruction_room, response_room
-
-__all__ = ["InstructionExamples", "LabelledTree", "Leaf", "LeafPair", "TreeCounts", "build_trees", "deal", "examples_of_split"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,8 +35,13 @@ class StepLoss:
     pointwise: float | None
 
 
+def counted_trees(trees: Sequence[LabelledTree], config: RewardModelConfig) -> list[LabelledTree]:
+    """Those that go through the network: without a pointwise term a tree without pairs has nothing to say."""
+    return [tree for tree in trees if tree.pairs] if config.pure_pairwise else list(trees)
+
+
 def batch_gradients(model: Any, trees: Sequence[LabelledTree], *, config: RewardModelConfig, ranks: Ranks) -> StepLoss:
-    """Leaves the gradients of the mean over all pairs and leaves of a step in the model, and returns that mean.
+    """Leaves the gradients of the mean over all pairs and leaves of a step's counted trees in the model; returns that mean.
 
     Args:
         model: as `ranks` prepared it, without gradients.
@@ -49,13 +54,10 @@ def batch_gradients(model: Any, trees: Sequence[LabelledTree], *, config: Reward
     """
     # transformers checkpoints in training mode only; dropout, which is all else that this mode changes, is 0 in the families.
     model.train(config.gradient_checkpointing)
-    counts = {"n_pairs": sum(len(tree.pairs) for tree in trees), "n_leaves": sum(len(tree.leaves) for tree in trees)}
-    # Without a pointwise term a tree without pairs has nothing to say.
-    counted = [tree for tree in trees if tree.pairs] if config.pure_pairwise else list(trees)
+    counted = counted_trees(trees, config)
+    counts = {"n_pairs": sum(len(tree.pairs) for tree in counted), "n_leaves": sum(len(tree.leaves) for tree in counted)}
     parts: list[tuple[float, float, float]] = []
     for group in ranks.micro_batches([len(tree.packed) for tree in counted], config.tokens_per_batch):
-        if not group:
-            continue
         members = [counted[i] for i in group]
         with advised(forward_advice(members, config, where="on a micro-batch", backward=True)):
             logits = tree_logits(model, collate_trees([tree.packed for tree in members]))
@@ -68,7 +70,7 @@ def batch_gradients(model: Any, trees: Sequence[LabelledTree], *, config: Reward
     ranks.finish_gradients(model)
     model.eval()
     loss_sum, pairwise, pointwise = (ranks.total(sum(part[i] for part in parts)) for i in range(3))
-    judged = any(leaf.met is not None for tree in trees for leaf in tree.leaves)
+    judged = any(leaf.met is not None for tree in counted for leaf in tree.leaves)
     return StepLoss(loss=loss_sum, pairwise=pairwise, pointwise=pointwise if judged else None)
 
 

@@ -19,7 +19,7 @@ from training.reward_model.attention import FLEX, FLEX_ROW, IMPLEMENTATIONS, fil
 from training.reward_model.config import RewardModelConfig
 from training.reward_model.tree import TreeBatch
 
-# Families whose handling of 4-D masks and given positions was read in transformers' source; another may ignore them silently.
+# Families that were seen, in transformers' source, to hand positions and a tree on to the attention; another may ignore them.
 FAMILIES = ("qwen3", "llama", "gemma3_text")
 
 

@@ -17,9 +17,11 @@ from training.reward_model.config import RewardModelConfig
 from training.reward_model.prompt import TIER_WORDS
 
 _READS = {
-    "criterion_last": "one number per criterion of a rubric, after Geng et al. 2026 (Explicit Criteria Injection)",
-    "criterion_first": "one number per criterion of a rubric, which stands before the response (an ablation)",
-    "none": "one number per response, which reads no criterion (a scalar model, an ablation)",
+    "criterion_last": "r(instruction, response, criterion), one number per criterion of a rubric, after Geng et al. 2026 "
+    "(Explicit Criteria Injection)",
+    "criterion_first": "r(instruction, response, criterion), one number per criterion of a rubric, which stands before the "
+    "response (an ablation)",
+    "none": "r(instruction, response), one number per response, which reads no criterion (a scalar model, an ablation)",
 }
 
 
@@ -38,20 +40,19 @@ def model_card(
     base: Mapping[str, Any],
     metrics: Mapping[str, Any],
     calibration: Calibration,
-    made_from: Mapping[str, str] | None = None,
-    data: DataSummary | None = None,
-    truncation: Mapping[str, Mapping[str, int]] | None = None,
+    made_from: Mapping[str, str],
+    data: DataSummary,
 ) -> str:
     """Markdown with Hugging Face front matter.
 
     Args:
         config: of the run.
         base: metadata of the base model; its `model` and `license` are named.
-        metrics: what goes into metrics.json.
+        metrics: what goes into metrics.json; its `truncation` is part (such as training) → what happened to prompts that were
+            too long → how often.
         calibration: what goes into calibration.json.
-        made_from: input → name@digest of the artifact.
+        made_from: input → name@digest of the artifact; without those that are none.
         data: what the snapshot holds.
-        truncation: part (such as training) → what happened to prompts that were too long → how often.
     """
     return f"""---
 license: {base.get("license", "unknown")}
@@ -60,9 +61,9 @@ library_name: transformers
 pipeline_tag: text-classification
 tags: [reward-model, rubric, medical]
 ---
-# Criterion-conditioned reward model ({config.role})
+# {"Scalar" if config.conditioning == "none" else "Criterion-conditioned"} reward model ({config.role})
 
-Scores r(instruction, response, criterion): {_READS[config.conditioning]}. Base model: {base.get("model", "unknown")}
+Scores {_READS[config.conditioning]}. Base model: {base.get("model", "unknown")}
 ({base.get("license", "unknown")}).
 
 ## Prompt
@@ -91,7 +92,7 @@ Split {config.train_split}; {metrics["trees_seen"]} trees, {metrics["tokens_seen
 {json.dumps(config.model_dump(mode="json"), indent=1)}
 ```
 
-{_truncation(truncation)}
+{_truncation(metrics["truncation"])}
 
 ## Validation
 
@@ -134,15 +135,13 @@ def _objective(config: RewardModelConfig) -> str:
     return f"pairwise loss per criterion + {config.pointwise_weight} × pointwise loss"
 
 
-def _origins(made_from: Mapping[str, str] | None) -> str:
+def _origins(made_from: Mapping[str, str]) -> str:
     if not made_from:
         return "From folders without a manifest: their digests are not known."
     return "\n".join(f"- {name}: `{reference}`" for name, reference in sorted(made_from.items()))
 
 
-def _data(data: DataSummary | None) -> str:
-    if data is None:
-        return "What the snapshot holds was not counted."
+def _data(data: DataSummary) -> str:
     head = (
         "| split | tier | instructions | responses | criteria | labels (of them assumed) | preferences (of them discordant) |"
     )
@@ -182,24 +181,23 @@ def _flag(data: DataSummary) -> str:
     return said
 
 
-def _truncation(truncation: Mapping[str, Mapping[str, int]] | None) -> str:
-    if truncation is None:
-        return "How many prompts were too long was not counted."
+def _truncation(truncation: Mapping[str, Mapping[str, int]]) -> str:
     parts = []
     for part, counts in truncation.items():
         said = ", ".join(f"{what.replace('_', ' ')} {n}" for what, n in counts.items() if n)
-        parts += [f"{part}: {said}"] if said else []
+        name = "training (in each epoch)" if part == "training" else part
+        parts += [f"{name}: {said}"] if said else []
     return f"Too long for {'; '.join(parts)}." if parts else "No prompt was too long."
 
 
 def _validation(validation: Mapping[str, Any], calibration: Calibration) -> str:
-    labels = sum(fit.n_met + fit.n_unmet for fit in calibration.tiers.values())
     rows = []
     for tier in TIERS:
         fit = calibration.tiers[tier]
+        said = _fit(fit) if calibration.fitted else "none"
         rows.append(
             f"| {tier} | {validation['n_pairs'][tier]} | {figure(validation['pairwise_accuracy'][tier])} "
-            f"| {fit.n_met} / {fit.n_unmet} | {_error(fit)} | {fit.threshold:.3f} | {_fit(fit) if labels else 'none'} |"
+            f"| {fit.n_met} / {fit.n_unmet} | {_error(fit)} | {fit.threshold:.3f} | {said} |"
         )
     table = "\n".join(rows)
     return f"""Pairwise accuracy {figure(validation["accuracy"])} (chance 0.500), on discordant preferences
@@ -209,11 +207,18 @@ def _validation(validation: Mapping[str, Any], calibration: Calibration) -> str:
 | --- | --- | --- | --- | --- | --- | --- |
 {table}
 
-The calibration error is measured on the labels it was fitted on, so it is optimistic; in parentheses that of a fit on the
-other four fifths of the instructions. `reliability.svg` shows the first by bin. A tier with too few labels of one class takes
-the fit over all tiers (`pooled`). With no label of one class its verdicts are `not identified`: they rest on other tiers'
-labels and serve a policy's reward, no accuracy is reported of them. A tier whose fit is flat `says the same to every answer`; a
-calibration error would look perfect and is left out. Thresholds: {calibration.threshold_rule}."""
+{_reading(calibration)}"""
+
+
+def _reading(calibration: Calibration) -> str:
+    """How the table's calibration columns are to be read."""
+    if not calibration.fitted:
+        return "Nothing was calibrated: logits order answers, P(met) is not identified, and every verdict is `unknown`."
+    return f"""The calibration error is measured on the labels it was fitted on, so it is optimistic; in parentheses that of a
+fit on the other four fifths of the instructions. `reliability.svg` shows the first by bin. A tier with too few labels of one
+class takes the fit over all tiers (`pooled`). With no label of one class its verdicts are `not identified`: they rest on other
+tiers' labels and serve a policy's reward, no accuracy is reported of them. A tier whose fit is flat `says the same to every
+answer`; a calibration error would look perfect and is left out. Thresholds: {calibration.threshold_rule}."""
 
 
 def _error(fit: TierCalibration) -> str:

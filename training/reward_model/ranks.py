@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from training.errors import StageRefusal
 from training.reward_model.packing import batches_by_tokens
 from training.reward_model.tree import PackedTree
 from training.reward_model.validation import forward_trees
@@ -76,10 +77,20 @@ class Ranks:
 
     @torch.no_grad()
     def restore(self, model: Any, weights: dict[str, Tensor]) -> None:
-        """Puts back what `weights` copied: every process has to ask, what the main one gives counts."""
-        for name, parameter in model.named_parameters():
-            if name in weights:
-                parameter.copy_(weights[name])
+        """Puts back what `weights` copied: every process has to ask, what the main one gives counts.
+
+        Raises:
+            StageRefusal: they are not the weights that this model trains.
+        """
+        trained = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+        if wrong := sorted(trained.keys() ^ weights.keys()):
+            lack = "lacks" if wrong[0] in trained else "has no place for"
+            who = "the saved training" if wrong[0] in trained else "the model"
+            raise StageRefusal(
+                f"{who} {lack} {wrong[0]} ({len(wrong)} names differ); remove the working folder and train again"
+            )
+        for name, parameter in trained.items():
+            parameter.copy_(weights[name])
 
 
 def join(device: str, *, shard: bool) -> Ranks:

@@ -2,11 +2,13 @@
 
 Fails closed (ours, METHOD section 4): an empty response, a prompt that is too long (none is cut), or a logit that is not finite
 gives a score without numbers and the verdict `unknown`, never `unmet` and never `met`; `reason` says which it was. A model
-without conditioning gives every criterion of a response the same number, and no verdict: it never read the criterion.
+without conditioning gives every criterion of a response the same number, and no verdict: it never read the criterion. One that
+learned from pairs alone gives each criterion a number, and no verdict: nothing was fitted that says where met begins.
 """
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +19,7 @@ from pydantic import Field
 
 from training.config import StrictConfig
 from training.records import Criterion, Verdict
-from training.reward_model.calibration import Calibration, sigmoid
+from training.reward_model.calibration import Calibration
 from training.reward_model.layout import Place, branches, pack, split_by_tokens
 from training.reward_model.model import load_classifier
 from training.reward_model.prompt import CRITERION_LAST, Conditioning, PromptEncoder
@@ -26,8 +28,9 @@ from training.reward_model.validation import forward_trees
 
 CALIBRATION = "calibration.json"
 SCORING = "scoring.json"
+METRICS = "metrics.json"
 
-Reason = Literal["", "empty", "too_long", "not_finite", "no_criterion", "cut"]
+Reason = Literal["", "empty", "too_long", "not_finite", "no_criterion", "not_identified", "cut"]
 
 
 class ScoringSettings(StrictConfig):
@@ -36,8 +39,8 @@ class ScoringSettings(StrictConfig):
     max_length: int = Field(ge=1)
     tokens_per_batch: int = Field(ge=1)
     precision: Literal["float32", "bfloat16"]
-    attention: Literal["sdpa", "flex"] = "sdpa"
-    conditioning: Conditioning = CRITERION_LAST
+    attention: Literal["sdpa", "flex"]
+    conditioning: Conditioning
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,8 @@ class CriterionScore:
         p_met: calibrated, in [0, 1], or None.
         verdict: by the tier's threshold; `unknown` where there is no P(met).
         reason: why the verdict is unknown: the response is `empty`, its prompt `too_long`, the logit `not_finite`, the model
-            reads `no_criterion`, or the response was `cut` by a length limit when it was written (its writer says so).
+            reads `no_criterion`, its P(met) is `not_identified` since no label was fitted, or the response was `cut` by a
+            length limit when it was written (its writer says so).
     """
 
     logit: float | None
@@ -80,6 +84,16 @@ def read_calibration(folder: Path) -> Calibration:
         pydantic.ValidationError: it is not of the documented shape.
     """
     return Calibration.model_validate_json((folder / CALIBRATION).read_text(encoding="utf-8"))
+
+
+def pointwise_identified(folder: Path) -> bool:
+    """Whether a reward model's P(met) means anything: not after training with the pairwise loss alone (METHOD section 3b).
+
+    Raises:
+        OSError: the artifact has no metrics.json.
+        KeyError: it does not say.
+    """
+    return bool(json.loads((folder / METRICS).read_text(encoding="utf-8"))["pointwise_identified"])
 
 
 class RewardScorer:
@@ -207,8 +221,10 @@ class RewardScorer:
             return no_score("not_finite")
         if self._conditioning == "none" or self._calibration is None:
             return CriterionScore(logit=logit, p_met=None, verdict="unknown", reason="no_criterion")
+        if not self._calibration.fitted:
+            return CriterionScore(logit=logit, p_met=None, verdict="unknown", reason="not_identified")
         tier = self._calibration.tiers[criterion.tier]
-        p_met = sigmoid(tier.slope * logit + tier.intercept)
+        p_met = tier.p_met(logit)
         return CriterionScore(logit=logit, p_met=p_met, verdict="met" if p_met >= tier.threshold else "unmet")
 
 

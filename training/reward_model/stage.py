@@ -1,6 +1,6 @@
 """The stage `reward_model`: snapshot + base model → a calibrated, criterion-conditioned classifier.
 
-What belongs here: reading the inputs and writing the artifact. The learning is in `train.py`.
+What belongs here: the order of things, and writing the artifact. What is read is in `material.py`, the learning in `train.py`.
 """
 
 from __future__ import annotations
@@ -8,25 +8,24 @@ from __future__ import annotations
 import csv
 import gc
 import json
-import random
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from training.contracts import check_snapshot
 from training.errors import StageRefusal
 from training.manifests import MANIFEST, canonical_json, sha256_text
-from training.reward_model.calibration import Calibration, calibrate
+from training.reward_model.calibration import Calibration
 from training.reward_model.card_data import summarize_data
 from training.reward_model.config import RewardModelConfig
-from training.reward_model.data import LabelledTree, TreeCounts, build_trees
-from training.reward_model.examples import InstructionExamples, examples_of_split
+from training.reward_model.data import TreeCounts
+from training.reward_model.fitting import calibrate
 from training.reward_model.group import launch
+from training.reward_model.material import Material, read_material, some_trees
 from training.reward_model.memory import advised, forward_advice
 from training.reward_model.model import load_classifier, merge_adapters, prepare_training
 from training.reward_model.model_card import model_card
-from training.reward_model.prompt import PromptEncoder
 from training.reward_model.ranks import Ranks, join
 from training.reward_model.reliability_plot import reliability_svg
 from training.reward_model.scoring import CALIBRATION, SCORING, ScoringSettings
@@ -34,7 +33,6 @@ from training.reward_model.state import TRAINED, Saved, TrainingRun
 from training.reward_model.train import make_deterministic, train
 from training.reward_model.validation import Judged, forward_trees, judged_leaves, measure
 from training.seen import clusters_of, write_seen
-from training.snapshot import Snapshot, read_snapshot
 from training.storage import read_manifest
 
 
@@ -103,77 +101,6 @@ def train_and_save(config: RewardModelConfig, inputs: dict[str, Path], working: 
         saved.save(TRAINED, result.content())
 
 
-@dataclass(frozen=True, kw_only=True)
-class Material:
-    """What is learned from and validated on.
-
-    Attributes:
-        validation: trees of all responses to an instruction, for early stopping.
-        calibration: the same, safety data included even where training does without: its thresholds are no training.
-        counts: leaves of these that were left out.
-    """
-
-    snapshot: Snapshot
-    tokenizer: Any
-    encoder: PromptEncoder
-    train_set: list[InstructionExamples]
-    validation: list[LabelledTree]
-    calibration: list[LabelledTree]
-    counts: TreeCounts
-
-
-def read_material(config: RewardModelConfig, inputs: dict[str, Path]) -> Material:
-    """Reads the snapshot; the same config draws the same instructions from it in every process.
-
-    Raises:
-        StageRefusal: a split has nothing to learn from or to validate on.
-    """
-    from transformers import AutoTokenizer
-
-    snapshot = read_snapshot(inputs["snapshot"])
-    tokenizer = AutoTokenizer.from_pretrained(inputs["base_model"])
-    encoder = PromptEncoder(tokenizer)
-    train_set = examples_of_split(snapshot, config.train_split, assumed=True, veto=config.veto_data)
-    if not train_set:
-        raise StageRefusal(f"the snapshot has no known verdict in split {config.train_split}")
-    if config.max_trees is not None and len(train_set) > config.max_trees:
-        train_set = random.Random(config.seed).sample(train_set, config.max_trees)
-    calibration, counts = _held_out(snapshot, encoder, config, veto=True)
-    if not any(tree.pairs for tree in calibration):
-        raise StageRefusal("the snapshot has no preference to validate on in split validation")
-    return Material(
-        snapshot=snapshot,
-        tokenizer=tokenizer,
-        encoder=encoder,
-        train_set=train_set,
-        validation=calibration if config.veto_data else _held_out(snapshot, encoder, config, veto=False)[0],
-        calibration=calibration,
-        counts=counts,
-    )
-
-
-def _held_out(
-    snapshot: Snapshot, encoder: PromptEncoder, config: RewardModelConfig, *, veto: bool
-) -> tuple[list[LabelledTree], TreeCounts]:
-    examples = examples_of_split(snapshot, "validation", assumed=False, veto=veto)
-    return build_trees(
-        examples,
-        encoder,
-        responses_per_tree=max((len(one.responses) for one in examples), default=1),
-        max_length=config.max_length,
-        rng=None,
-        conditioning=config.conditioning,
-    )
-
-
-def some_trees(trees: list[LabelledTree], count: int | None, seed: int) -> list[LabelledTree]:
-    """At most `count` trees with preferences, drawn by the seed; all trees if there is no limit."""
-    if count is None or len(trees) <= count:
-        return trees
-    paired = [tree for tree in trees if tree.pairs]
-    return random.Random(seed).sample(paired, min(count, len(paired)))
-
-
 def _write(
     model: Any, result: TrainingRun, material: Material, *, config: RewardModelConfig, inputs: dict[str, Path], output: Path
 ) -> dict[str, Any]:
@@ -181,14 +108,13 @@ def _write(
     with advised(forward_advice(validation, config, where="in calibration", backward=False)):
         logits = forward_trees(model, [tree.packed for tree in validation], tokens_per_batch=config.tokens_per_batch)
     figures = measure(logits, validation, pointwise_weight=config.pointwise_weight)
-    truncation = {"training": result.too_long, "validation": asdict(material.counts)}
     metrics: dict[str, Any] = {
         "steps": result.steps,
         "best_step": result.best_step,
         "stopped_early": result.stopped_early,
         "trees_seen": result.trees_seen,
         "tokens_seen": result.tokens_seen,
-        "truncation": truncation,
+        "truncation": {"training": result.too_long, "validation": asdict(material.counts)},
         "pointwise_identified": not config.pure_pairwise,
         "validation": asdict(figures),
     }
@@ -208,7 +134,6 @@ def _write(
         calibration=calibration,
         made_from={name: str(read_manifest(folder).ref) for name, folder in inputs.items() if (folder / MANIFEST).exists()},
         data=summarize_data(inputs["snapshot"], (config.train_split, "validation")),
-        truncation=truncation,
     )
     (output / "README.md").write_text(card, encoding="utf-8")
     return {
@@ -219,6 +144,7 @@ def _write(
         "best_step": result.best_step,
         "trees_seen": result.trees_seen,
         "tokens_seen": result.tokens_seen,
+        **asdict(TreeCounts(**result.too_long) + material.counts),
         "validation_loss": figures.loss,
         "validation_pairwise_accuracy": figures.accuracy,
         "validation_discordant_accuracy": figures.discordant_accuracy,
@@ -228,16 +154,26 @@ def _write(
 
 
 def _calibrate(judged: Sequence[Judged], *, config: RewardModelConfig, output: Path) -> Calibration:
-    """Fits and writes the calibration, and draws it; a scalar model, which has no verdict, gets one that says so."""
+    """Fits, writes and draws the calibration; after the pairwise loss alone it is one that says that nothing was fitted."""
+    if config.pure_pairwise:
+        # This loss leaves every criterion a zero of its own (METHOD section 3b): no fit makes r a P(met).
+        judged, calibration = (), Calibration.unidentified(config.threshold_rule)
+    else:
+        calibration = _fitted(judged, config)
+    (output / CALIBRATION).write_text(calibration.model_dump_json(indent=1), encoding="utf-8")
+    said = [calibration.tiers[j.tier].p_met(j.logit) for j in judged]
+    drawing = reliability_svg(said, [j.met for j in judged], [j.tier for j in judged], calibration)
+    (output / "reliability.svg").write_text(drawing, encoding="utf-8")
+    return calibration
+
+
+def _fitted(judged: Sequence[Judged], config: RewardModelConfig) -> Calibration:
     logits, met, tiers = [j.logit for j in judged], [j.met for j in judged], [j.tier for j in judged]
+    names = [j.instruction_id for j in judged]
     try:
-        calibration = calibrate(logits, met, tiers, rule=config.threshold_rule, instructions=[j.instruction_id for j in judged])
+        return calibrate(logits, met, tiers, rule=config.threshold_rule, instructions=names)
     except ValueError as error:
         raise StageRefusal(f"calibration on split validation: {error}") from error
-    (output / CALIBRATION).write_text(calibration.model_dump_json(indent=1), encoding="utf-8")
-    said = [calibration.tiers[tier].p_met(r) for r, tier in zip(logits, tiers, strict=True)]
-    (output / "reliability.svg").write_text(reliability_svg(said, met, tiers, calibration), encoding="utf-8")
-    return calibration
 
 
 def _write_curve(path: Path, rows: list[dict[str, float | int | None]]) -> None:

@@ -37,8 +37,9 @@ class TrainingRun:
         steps: steps done.
         epoch: the epoch that trees are taken from, from 0.
         taken: trees taken from it.
+        trees_seen, tokens_seen: what went through the network; of the pairwise loss alone less than was taken.
         without_gain: validations since the best.
-        too_long: what became of prompts that were too long, in all epochs; see `TreeCounts`.
+        too_long: what becomes of prompts that are too long, in each epoch alike; see `TreeCounts`.
         best: the trained weights at the best validation; empty in processes other than the main one.
     """
 

@@ -26,7 +26,7 @@ from training.reward_model.config import RewardModelConfig
 from training.reward_model.curves import Write, open_curves, validation_curves
 from training.reward_model.data import LabelledTree, TreeCounts, build_trees
 from training.reward_model.examples import InstructionExamples
-from training.reward_model.gradients import batch_gradients
+from training.reward_model.gradients import batch_gradients, counted_trees
 from training.reward_model.memory import advised, forward_advice, update_advice
 from training.reward_model.model import trainable_parameters
 from training.reward_model.optimizer import MasterAdamW
@@ -86,6 +86,7 @@ def train(
     optimizer = _optimizer(model, config)
     run = _resumed(optimizer, saved, ranks) or TrainingRun()
     trees, counts = _epoch(train_set, encoder, config, run.epoch)
+    # Every epoch cuts the same prompts, however it deals them: one epoch's counts stand for all.
     if not run.total:
         _plan(run, trees, config)
         run.too_long = asdict(counts)
@@ -95,8 +96,7 @@ def train(
         while run.steps < run.total and not run.stopped_early:
             if run.taken >= len(trees):
                 run.epoch, run.taken = run.epoch + 1, 0
-                trees, counts = _epoch(train_set, encoder, config, run.epoch)
-                run.too_long = asdict(TreeCounts(**run.too_long) + counts)
+                trees, _ = _epoch(train_set, encoder, config, run.epoch)
             batch = trees[run.taken : run.taken + config.trees_per_step]
             row = _step(model, optimizer, batch, run, config=config, ranks=ranks, write=write)
             if run.steps % config.validation_every == 0 or run.steps == run.total:
@@ -136,10 +136,12 @@ def _epoch(
 
 def _plan(run: TrainingRun, first_epoch: Sequence[LabelledTree], config: RewardModelConfig) -> None:
     if not first_epoch:
-        raise StageRefusal("no tree to train on: no known verdict fits into max_length")
+        known = "overall preference" if config.conditioning == "none" else "known verdict"
+        raise StageRefusal(f"no tree to train on: no {known} fits into max_length")
     steps = math.ceil(len(first_epoch) / config.trees_per_step)
     run.total = min(steps * config.epochs, config.max_steps or steps * config.epochs)
-    run.planned_tokens = max(1, round(sum(len(tree.packed) for tree in first_epoch) * run.total / steps))
+    tokens = sum(len(tree.packed) for tree in counted_trees(first_epoch, config))
+    run.planned_tokens = max(1, round(tokens * run.total / steps))
 
 
 def _step(
@@ -161,10 +163,11 @@ def _step(
     if not math.isfinite(norm):
         names = ", ".join(tree.instruction_id for tree in batch)
         raise StageRefusal(f"the gradient norm is {norm} in step {run.steps + 1} on the trees [{names}]")
-    tokens = sum(len(tree.packed) for tree in batch)
+    counted = counted_trees(batch, config)
+    tokens = sum(len(tree.packed) for tree in counted)
     run.steps += 1
     run.taken += len(batch)
-    run.trees_seen += len(batch)
+    run.trees_seen += len(counted)
     run.tokens_seen += tokens
     figures = {
         "train/loss": loss.loss,

@@ -15,7 +15,7 @@ from training.policy.reward import (
     score_completion,
 )
 from training.records import Criterion, Instruction, Rubric
-from training.reward_model.scoring import CriterionScore
+from training.reward_model.scoring import CriterionScore, no_score
 from training.rubric_score import RewardWeights, RubricError
 
 RUBRIC = (
@@ -29,7 +29,9 @@ P_MET = {"met": 0.9, "unmet": 0.2, "unknown": None}
 
 
 def said(verdict):
-    return CriterionScore(logit=None if verdict == "unknown" else 0.0, p_met=P_MET[verdict], verdict=verdict)
+    if verdict == "unknown":
+        return no_score("empty")
+    return CriterionScore(logit=0.0, p_met=P_MET[verdict], verdict=verdict)
 
 
 END = 1
@@ -132,6 +134,15 @@ def test_a_batch_with_too_many_unknowns_stops_training_and_names_the_share():
     keys = ["i", "i", "j", "j"]
     with pytest.raises(StageRefusal, match=r"25\.0% of a batch has no reward .* more than the 20\.0%"):
         reward_of(FakeScorer(), max_unknown_share=0.2)(completions=answers, completion_ids=ids(*answers), instruction_id=keys)
+    # The second answer is blank, the third was cut, the fourth has one unknown verdict.
+    mixed = ["++++", "", "++++", "+++?"]
+    with pytest.raises(StageRefusal) as caught:
+        reward_of(FakeScorer(), score_cut=False)(
+            completions=mixed, completion_ids=ids(*mixed, cut=[2]), instruction_id=["i", "i", "j", "j"]
+        )
+    assert str(caught.value) == (
+        "policy: 75.0% of a batch has no reward (unknown verdicts: empty 5, cut 4), more than the 50.0% of max_unknown_share"
+    )
     # The limit itself is allowed.
     reward = reward_of(FakeScorer(), max_unknown_share=0.25)
     assert reward(completions=answers, completion_ids=ids(*answers), instruction_id=keys)[1] is None

@@ -5,14 +5,8 @@ import pytest
 from scipy.optimize import minimize
 
 from training.benchmark.metrics import calibration_error, reliability
-from training.reward_model.calibration import (
-    balanced_threshold,
-    calibrate,
-    cross_fitted,
-    fit_platt,
-    folds_of,
-    sigmoid,
-)
+from training.reward_model.calibration import Calibration, sigmoid
+from training.reward_model.fitting import balanced_threshold, calibrate, cross_fitted, fit_platt, folds_of
 
 
 def planted(n, slope, intercept, seed=0):
@@ -107,14 +101,17 @@ def test_a_flat_fit_says_so_and_gives_no_calibration_error():
     assert sigmoid(main.intercept) == pytest.approx((24 * 25 / 26 + 8 / 10) / 32)
 
 
-def test_without_any_label_no_tier_is_identified_and_the_score_stays_as_it_is():
-    found = calibrate([], [], [], rule="balanced_accuracy")
-    assert (found.not_identified, found.uninformative) == (("main", "bonus", "veto"), ())
+def test_without_any_label_no_tier_is_identified_and_nothing_is_fitted():
+    found = Calibration.unidentified("balanced_accuracy")
+    assert (found.fitted, found.not_identified, found.uninformative) == (False, ("main", "bonus", "veto"), ())
     assert {(fit.slope, fit.intercept, fit.threshold, fit.ece, fit.ece_cross) for fit in found.tiers.values()} == {
         (1.0, 0.0, 0.5, None, None)
     }
     with pytest.raises(ValueError, match="both classes"):
         calibrate([0.5], [True], ["main"], rule="half")
+    with pytest.raises(ValueError, match="both classes"):
+        calibrate([], [], [], rule="half")
+    assert calibrate([0.5, 1.0], [False, True], ["veto", "main"], rule="half").fitted
 
 
 def test_an_instruction_lies_in_one_part_and_parts_differ_by_one_instruction_at_most():

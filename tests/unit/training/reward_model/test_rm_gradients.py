@@ -91,6 +91,10 @@ def test_micro_batches_of_several_trees_give_the_gradients_of_tree_by_tree(order
 def test_a_pure_pairwise_step_leaves_out_trees_without_pairs():
     silent = [tree for tree in TREES if not tree.pairs]
     assert silent, "the planted snapshot should have such trees"
+    alone, _ = gradients_of(PAIRED, Ranks(), pointwise_weight=0.0, pure_pairwise=True)
+    beside, _ = gradients_of([*silent, *PAIRED], Ranks(), pointwise_weight=0.0, pure_pairwise=True)
+    # The pointwise figure, too, is the mean over what ran.
+    assert beside == alone and alone.pointwise > 0
     loss, found = gradients_of(silent, Ranks(), pointwise_weight=0.0, pure_pairwise=True)
     assert (loss.loss, found) == (0.0, {})
 

@@ -12,9 +12,10 @@ from transformers import AutoTokenizer
 
 from tests.fixtures.reward_models import calibration, make_reward_model
 from training.records import Criterion
-from training.reward_model.calibration import Calibration, calibrate
+from training.reward_model.calibration import Calibration
 from training.reward_model.card_data import DataSummary, LicenceCount, commercial_use, summarize_data
 from training.reward_model.card_usage import FOLDER_LINE
+from training.reward_model.fitting import calibrate
 from training.reward_model.model import load_classifier
 from training.reward_model.model_card import model_card
 from training.reward_model.prompt import PromptEncoder
@@ -33,12 +34,19 @@ METRICS = {
     "tokens_seen": 1,
     "steps": 1,
     "best_step": 1,
+    "truncation": {"training": {"left_out": 0}},
 }
 
 
-def card(*, config=None, fit=None, **rest):
-    known = fit or Calibration.unidentified("half")
-    return model_card(config=config or settings(), base={}, metrics=METRICS, calibration=known, **rest)
+def card(*, config=None, fit=None, made_from=None, data=None, truncation=None):
+    return model_card(
+        config=config or settings(),
+        base={},
+        metrics=METRICS if truncation is None else {**METRICS, "truncation": truncation},
+        calibration=fit or Calibration.unidentified("half"),
+        made_from=made_from or {},
+        data=data or DataSummary(splits={}, licences=()),
+    )
 
 
 def run_snippet(text, folder):
@@ -189,9 +197,9 @@ def test_the_card_names_digests_data_and_what_forbids_commercial_use():
     assert "| medinstruct | CC-BY-NC-4.0 | forbidden | 7 |" in text and "| mine | not stated | not known | 7 |" in text
     assert "**Trained on data whose licence forbids commercial use: medinstruct.**" in text
     assert "**Whether commercial use is allowed is not known of: mine.**" in text
-    assert "Too long for training: truncated responses 3, left out 1." in text
+    assert "Too long for training (in each epoch): truncated responses 3, left out 1." in text
     free = DataSummary(splits={}, licences=(LicenceCount(source="kqa", licence="MIT", instructions=1),))
-    assert "No prompt was too long." in card(truncation={"training": {"left_out": 0}})
+    assert "No prompt was too long." in card()
     assert "**Trained on" not in card(data=free) and "**Whether" not in card(data=free)
 
 
@@ -216,6 +224,15 @@ def test_the_card_says_where_verdicts_mean_little():
     assert veto.endswith("| 2 / 0 | – | 0.500 | pooled, not identified, says the same to every answer |")
     nothing = [row for row in card().splitlines() if row.startswith("| main |")]
     assert nothing[0].endswith("| 0 / 0 | – | 0.500 | none |")
+    assert "Nothing was calibrated" in card() and "Nothing was calibrated" not in card(fit=fit)
+
+
+def test_the_card_is_of_the_kind_of_model_it_describes():
+    criterion = "# Criterion-conditioned reward model (reward_model)\n\nScores r(instruction, response, criterion)"
+    for name in ("criterion_last", "criterion_first"):
+        assert f"\n{criterion}, one number per criterion" in card(config=settings(conditioning=name))
+    scalar = "# Scalar reward model (reward_model)\n\nScores r(instruction, response), one number per response"
+    assert f"\n{scalar}" in card(config=settings(conditioning="none", **SCALAR))
 
 
 def test_both_calibration_errors_stand_in_the_card():

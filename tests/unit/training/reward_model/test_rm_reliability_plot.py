@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from training.reward_model.calibration import Calibration, calibrate, sigmoid
+from training.reward_model.calibration import Calibration, sigmoid
+from training.reward_model.fitting import calibrate
 from training.reward_model.reliability_plot import reliability_svg, wilson_interval
 
 

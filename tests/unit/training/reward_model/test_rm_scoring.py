@@ -170,6 +170,17 @@ def test_a_score_that_is_no_number_is_unknown(conditioning):
     assert scorer(model, conditioning=conditioning).score(ITEMS)[1] == [[no_score("not_finite")]]
 
 
+@pytest.mark.parametrize("conditioning", READING)
+def test_where_nothing_was_fitted_a_criterion_has_its_number_and_no_verdict(conditioning):
+    model = tiny_classifier("qwen3", layers=2)
+    nothing = Calibration.unidentified("half")
+    bare = RewardScorer(model, ENCODER, nothing, max_length=256, tokens=4096, conditioning=conditioning)
+    found = bare.score(ITEMS)
+    assert logits_of(found) == logits_of(scorer(model, conditioning=conditioning).score(ITEMS))
+    cells = [cell for rows in found for row in rows for cell in row]
+    assert {(c.p_met, c.verdict, c.reason) for c in cells} == {(None, "unknown", "not_identified")}
+
+
 def test_nothing_to_score_is_no_forward_pass(packed):
     model = tiny_classifier("qwen3", layers=2)
     assert scorer(model).score([]) == []
@@ -204,16 +215,22 @@ def test_a_model_that_reads_criteria_needs_a_calibration():
         RewardScorer(tiny_classifier("qwen3", layers=2), ENCODER, None, max_length=8, tokens=8)
 
 
-@pytest.mark.parametrize(
-    ("said", "wanted"),
-    [({}, "criterion_last"), ({"conditioning": "criterion_first"}, "criterion_first"), ({"conditioning": "none"}, "none")],
-)
-def test_an_artifact_is_scored_as_it_was_trained(said, wanted, tmp_path, monkeypatch):
-    """Artifacts from before conditioning say nothing; a scalar model has no calibration."""
+@pytest.mark.parametrize("missing", ["max_length", "tokens_per_batch", "precision", "attention", "conditioning"])
+def test_settings_that_are_not_said_are_not_assumed(missing, tmp_path):
+    settings = {"max_length": 8, "tokens_per_batch": 512, "precision": "float32", "attention": "sdpa", "conditioning": "none"}
+    del settings[missing]
+    (tmp_path / "scoring.json").write_text(json.dumps(settings), encoding="utf-8")
+    with pytest.raises(ValueError, match=missing):
+        RewardScorer.load(tmp_path)
+
+
+@pytest.mark.parametrize("wanted", CONDITIONINGS)
+def test_an_artifact_is_scored_as_it_was_trained(wanted, tmp_path, monkeypatch):
+    """A scalar model needs no calibration."""
     monkeypatch.setattr("transformers.AutoTokenizer.from_pretrained", lambda folder: CharTokenizer())
     model = tiny_classifier("qwen3", layers=2)
     model.save_pretrained(tmp_path)
-    settings = {"max_length": 256, "tokens_per_batch": 512, "precision": "float32", **said}
+    settings = {"max_length": 256, "tokens_per_batch": 512, "precision": "float32", "attention": "sdpa", "conditioning": wanted}
     (tmp_path / "scoring.json").write_text(json.dumps(settings), encoding="utf-8")
     if wanted != "none":
         (tmp_path / "calibration.json").write_text(calibration().model_dump_json(), encoding="utf-8")

@@ -10,19 +10,23 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from rm_tiny import planted_snapshot, settings
+from rm_trees import with_overall_pairs
 from safetensors.torch import load_file
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from training.base_model.config import BaseModelConfig
 from training.base_model.stage import INSTRUCTIONS
 from training.base_model.stage import run as run_base_model
+from training.benchmark.systems import reward_model_system
 from training.config import load_config
 from training.errors import StageRefusal
+from training.records import TIERS
 from training.reward_model import stage
-from training.reward_model.calibration import calibrate
-from training.reward_model.model_card import model_card
 from training.reward_model.prompt import PromptEncoder
-from training.reward_model.scoring import RewardScorer, ScoreItem
+from training.reward_model.scoring import RewardScorer, ScoreItem, pointwise_identified, read_calibration
+from training.scoring.model import read_facts
 from training.seen import read_seen
+from training.snapshot import read_snapshot
 
 
 def write_snapshot(folder, snapshot):
@@ -39,7 +43,7 @@ def write_snapshot(folder, snapshot):
         "responses": [asdict(r) for r in snapshot.responses.values()],
         "resolved_verdicts": [asdict(v) for v in snapshot.verdicts],
         "criterion_preferences": [asdict(p) for p in snapshot.criterion_preferences],
-        "preference_pairs": [],
+        "preference_pairs": [asdict(p) for p in snapshot.pairs],
     }
     for name, rows in tables.items():
         pq.write_table(pa.Table.from_pylist(rows), folder / f"{name}.parquet")
@@ -49,7 +53,7 @@ def write_snapshot(folder, snapshot):
 @pytest.fixture
 def inputs(tmp_path, monkeypatch):
     monkeypatch.setattr(stage, "check_snapshot", lambda folder, *, role: None)
-    snapshot = planted_snapshot(16)
+    snapshot = with_overall_pairs(planted_snapshot(16))
     raw, base = tmp_path / "raw", tmp_path / "base"
     raw.mkdir()
     base.mkdir()
@@ -72,8 +76,6 @@ def hashes(folder):
 
 
 def test_artifact(inputs, tmp_path):
-    from transformers import AutoModelForSequenceClassification, AutoTokenizer
-
     outputs = [tmp_path / "one", tmp_path / "two"]
     config = settings(max_steps=3, validation_every=2, validation_trees=2)
     for output in outputs:
@@ -94,6 +96,7 @@ def test_artifact(inputs, tmp_path):
     assert read_seen(outputs[0]) == {f"i{number:03d}" for number in range(16)}
     json.dumps(metadata, allow_nan=False)
     assert metadata["steps"] == 3
+    assert [metadata[name] for name in ("left_out", "truncated_responses", "truncated_instructions")] == [0, 0, 0]
     with (outputs[0] / "curve.csv").open() as handle:
         rows = list(csv.DictReader(handle))
     assert [row["step"] for row in rows] == ["1", "2", "3"]
@@ -108,6 +111,117 @@ def test_artifact(inputs, tmp_path):
         for criterion, score in zip(rubric, row, strict=True):
             ids = torch.tensor([encoder.plain_ids("q1", response, criterion)])
             assert score.logit == pytest.approx(float(plain(input_ids=ids).logits), abs=1e-4)
+
+
+PAIRWISE = {"pure_pairwise": True, "pointwise_weight": 0.0}
+VARIANTS = {
+    "criterion_last": {},
+    "criterion_first": {"conditioning": "criterion_first"},
+    "scalar": {"conditioning": "none", **PAIRWISE},
+    "pure_pairwise": PAIRWISE,
+    "without_veto": {"veto_data": False},
+}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_variant_says_what_its_numbers_mean(variant, inputs, tmp_path, monkeypatch):
+    stopped_by, train = [], stage.train
+    monkeypatch.setattr(stage, "train", lambda model, **kept: stopped_by.extend(kept["validation"]) or train(model, **kept))
+    pairwise = variant in ("scalar", "pure_pairwise")
+    metadata = run(settings(max_steps=2, validation_every=2, **VARIANTS[variant]), inputs, tmp_path)
+
+    tiers = json.loads((tmp_path / "calibration.json").read_text())["tiers"]
+    assert {tier: fit["identified"] for tier, fit in tiers.items()} == dict.fromkeys(TIERS, not pairwise)
+    # Four instructions of validation with three responses: twelve labels a tier, the veto's too where training had none.
+    assert {fit["n_met"] + fit["n_unmet"] for fit in tiers.values()} == {0 if pairwise else 12}
+    assert all((fit["ece"] is None) == (pairwise or not fit["informative"]) for fit in tiers.values())
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert metrics["pointwise_identified"] == pointwise_identified(tmp_path) == (not pairwise)
+    assert metadata["calibration"]["tiers"] == tiers
+    assert metrics["validation"]["n_pairs"]["veto"] > 0
+
+    card, drawing = ((tmp_path / name).read_text() for name in ("README.md", "reliability.svg"))
+    assert card.count("# Scalar reward model") == (variant == "scalar")
+    assert ("Nothing was calibrated" in card, "**not identified**" in card) == (pairwise, pairwise)
+    assert ("Safety criteria were left out" in card) == (variant == "without_veto")
+    assert ("no label" in drawing) == pairwise
+    seen = {leaf.tier for tree in stopped_by for leaf in tree.leaves}
+    assert seen == {"scalar": {None}, "without_veto": {"main", "bonus"}}.get(variant, set(TIERS))
+
+    scorer, rubric = RewardScorer.load(tmp_path), next(iter(planted_snapshot(1).rubrics.values())).criteria
+    cells = [cell for row in scorer.score([ScoreItem("q1", ("xa", "zo"), rubric)])[0] for cell in row]
+    reason = {"scalar": "no_criterion", "pure_pairwise": "not_identified"}.get(variant, "")
+    assert {cell.reason for cell in cells} == {reason} and all(cell.logit is not None for cell in cells)
+    assert all((cell.verdict == "unknown") == (cell.p_met is None) == pairwise for cell in cells)
+    assert read_facts(tmp_path, "m").judged == (frozenset() if pairwise else frozenset(TIERS))
+
+
+def test_a_model_of_the_pairwise_loss_alone_orders_responses_in_the_benchmark(inputs, tmp_path):
+    run(settings(max_steps=1, **PAIRWISE), inputs, tmp_path)
+    snapshot = read_snapshot(inputs["snapshot"])
+    system = reward_model_system(
+        "m",
+        RewardScorer.load(tmp_path),
+        snapshot,
+        snapshot.of_split("validation"),
+        batch_size=2,
+        identified=pointwise_identified(tmp_path),
+        calibration=read_calibration(tmp_path),
+    )
+    assert len(system.predictions) == 4 * 3 * 3 and len({p.pair_score for p in system.predictions.values()}) > 9
+    assert {(p.point_score, p.p_met, p.verdict) for p in system.predictions.values()} == {(None, None, "unknown")}
+    assert system.not_identified == TIERS
+
+
+def rewritten(folder, **tables):
+    """Other rows in tables of a snapshot folder."""
+    for name, keep in tables.items():
+        path = folder / f"{name}.parquet"
+        pq.write_table(pa.Table.from_pylist([row for row in pq.read_table(path).to_pylist() if keep(row)]), path)
+
+
+def test_a_validation_that_only_the_veto_decides_is_refused_where_the_veto_is_left_out(inputs, tmp_path):
+    held_out = {f"i{number:03d}" for number in range(0, 16, 4)}
+    rewritten(
+        inputs["snapshot"],
+        resolved_verdicts=lambda row: row["response_id"][:4] not in held_out or row["criterion_id"].endswith("-o"),
+        criterion_preferences=lambda row: row["split"] != "validation" or row["tier"] == "veto",
+    )
+    with pytest.raises(StageRefusal) as caught:
+        run(settings(max_steps=1, veto_data=False), inputs, tmp_path)
+    assert str(caught.value) == (
+        "the snapshot has no preference to validate on in split validation besides the veto tier (veto_data: false) that fits "
+        "into max_length"
+    )
+
+
+@pytest.mark.parametrize(
+    ("split", "said"),
+    [
+        ("rm_train", "no overall preference in split rm_train; conditioning: none learns from nothing else"),
+        ("validation", "no overall preference to validate on in split validation that fits into max_length"),
+    ],
+)
+def test_a_scalar_model_without_overall_preferences_is_refused_by_that_name(split, said, inputs, tmp_path):
+    rewritten(inputs["snapshot"], preference_pairs=lambda row: row["split"] != split)
+    with pytest.raises(StageRefusal) as caught:
+        run(settings(max_steps=1, **VARIANTS["scalar"]), inputs, tmp_path)
+    assert str(caught.value) == f"the snapshot has {said}"
+
+
+def test_prompts_that_are_cut_or_left_out_stand_in_metadata_metrics_and_card(inputs, tmp_path):
+    snapshot, encoder = read_snapshot(inputs["snapshot"]), PromptEncoder(AutoTokenizer.from_pretrained(inputs["base_model"]))
+    longest = max(
+        len(encoder.plain_ids(snapshot.instructions[r.instruction_id].text, r.text, criterion))
+        for r in snapshot.responses.values()
+        for criterion in snapshot.rubrics[r.instruction_id].criteria
+    )
+    metadata = run(settings(max_steps=1, max_length=longest - 1), inputs, tmp_path)
+    counts = json.loads((tmp_path / "metrics.json").read_text())["truncation"]
+    names = ("left_out", "truncated_responses", "truncated_instructions")
+    assert {name: metadata[name] for name in names} == {name: sum(part[name] for part in counts.values()) for name in names}
+    assert sum(metadata[name] for name in names) > 0
+    assert "Too long for training (in each epoch): " in (tmp_path / "README.md").read_text()
 
 
 def test_a_split_without_verdicts_is_refused(inputs, tmp_path):
@@ -136,20 +250,6 @@ def test_a_bfloat16_model_is_scored_in_the_precision_it_was_calibrated_in(inputs
         assert all(score.p_met is not None for score in row)
     # Rotary frequencies are buffers: in bfloat16 they would misplace late tokens.
     assert {b.dtype for name, b in scorer.model.named_buffers() if "inv_freq" in name} == {torch.float32}
-
-
-def test_the_card_says_where_verdicts_mean_little():
-    logits = [1.0] * 8 + [-1.0] * 24 + [0.5, 0.25]
-    met = [False] * 8 + [True] * 24 + [True, True]
-    calibration = calibrate(logits, met, ["main"] * 32 + ["veto"] * 2, rule="half")
-    counts = dict.fromkeys(("main", "bonus", "veto"), 1)
-    figures = {"accuracy": 0.5, "discordant_accuracy": None, "n_discordant": 0, "n_pairs": counts, "pairwise_accuracy": counts}
-    metrics = {"validation": figures, "trees_seen": 1, "tokens_seen": 1, "steps": 1, "best_step": 1}
-    rows = [line for line in model_card(config=settings(), base={}, metrics=metrics, calibration=calibration).splitlines()]
-    (main,) = (row for row in rows if row.startswith("| main |"))
-    (veto,) = (row for row in rows if row.startswith("| veto |"))
-    assert main.endswith("| 24 / 8 | – | 0.500 | own, says the same to every answer |")
-    assert veto.endswith("| 2 / 0 | – | 0.500 | pooled, not identified, says the same to every answer |")
 
 
 def test_a_stage_killed_before_it_published_does_not_train_again(inputs, tmp_path, monkeypatch):

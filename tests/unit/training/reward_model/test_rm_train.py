@@ -111,6 +111,35 @@ def test_the_best_weights_are_kept_not_the_last():
     assert validate(model, validation, config=settings(), ranks=Ranks()).loss == pytest.approx(min(losses), abs=1e-5)
 
 
+def test_weights_of_another_training_are_not_put_back():
+    full = prepare_training(tiny_classifier("qwen3", layers=2), settings())
+    upper = prepare_training(tiny_classifier("qwen3", layers=2), settings(trained_layers=1))
+    weights = {name: torch.zeros_like(weight) for name, weight in Ranks().weights(upper).items()}
+    before = copy.deepcopy(full.state_dict())
+    with pytest.raises(StageRefusal, match=r"^the saved training lacks model\.layers\.0\.\S+ \(\d+ names differ\); remove"):
+        Ranks().restore(full, weights)
+    assert all(torch.equal(before[name], weight) for name, weight in full.state_dict().items())
+    with pytest.raises(StageRefusal, match=r"^the model has no place for model\.layers\.0\."):
+        Ranks().restore(upper, Ranks().weights(full))
+    Ranks().restore(upper, weights)
+    assert not upper.score.weight.any()
+
+
+def test_only_trees_that_ran_are_counted_as_seen():
+    trees, pure = training_trees(16), {"pointwise_weight": 0.0, "pure_pairwise": True}
+    paired = [tree for tree in trees if tree.pairs]
+    assert 0 < len(paired) < len(trees)
+    for changes, seen in (({}, trees), (pure, paired)):
+        _, result, _ = run_training(n=16, epochs=2, **changes)
+        assert (result.trees_seen, result.tokens_seen) == (2 * len(seen), 2 * sum(len(tree.packed) for tree in seen))
+        assert result.planned_tokens == result.tokens_seen
+
+
+def test_prompts_that_are_too_long_are_counted_once_not_by_epoch():
+    found = [run_training(n=8, epochs=epochs, max_length=62)[1].too_long for epochs in (1, 3)]
+    assert found == [{"left_out": 36, "truncated_responses": 2, "truncated_instructions": 6}] * 2
+
+
 def test_early_stopping():
     _, result, _ = run_training(
         n=8, epochs=20, learning_rate=0.3, head_learning_rate=0.3, validation_every=1, patience=2, warmup_share=0.0

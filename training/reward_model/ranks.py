@@ -75,22 +75,21 @@ class Ranks:
         """Copies of all trained weights in host memory, by name, whole; every process has to ask, the main one gets them."""
         return {name: p.detach().to("cpu", copy=True) for name, p in model.named_parameters() if p.requires_grad}
 
-    @torch.no_grad()
-    def restore(self, model: Any, weights: dict[str, Tensor]) -> None:
-        """Puts back what `weights` copied: every process has to ask, what the main one gives counts.
 
-        Raises:
-            StageRefusal: they are not the weights that this model trains.
-        """
-        trained = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
-        if wrong := sorted(trained.keys() ^ weights.keys()):
-            lack = "lacks" if wrong[0] in trained else "has no place for"
-            who = "the saved training" if wrong[0] in trained else "the model"
-            raise StageRefusal(
-                f"{who} {lack} {wrong[0]} ({len(wrong)} names differ); remove the working folder and train again"
-            )
-        for name, parameter in trained.items():
-            parameter.copy_(weights[name])
+@torch.no_grad()
+def restore(model: Any, weights: dict[str, Tensor]) -> None:
+    """Puts what `Ranks.weights` copied into a model that this process holds whole.
+
+    Raises:
+        StageRefusal: they are not the weights that this model trains.
+    """
+    trained = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+    if wrong := sorted(trained.keys() ^ weights.keys()):
+        lack = "lacks" if wrong[0] in trained else "has no place for"
+        who = "the saved training" if wrong[0] in trained else "the model"
+        raise StageRefusal(f"{who} {lack} {wrong[0]} ({len(wrong)} names differ); remove the working folder and train again")
+    for name, parameter in trained.items():
+        parameter.copy_(weights[name])
 
 
 def join(device: str, *, shard: bool) -> Ranks:

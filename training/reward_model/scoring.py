@@ -140,9 +140,12 @@ class RewardScorer:
         """
         from transformers import AutoTokenizer
 
+        # FlexAttention is compiled on GPUs alone; its plain form would build scores of the whole row.
         settings = ScoringSettings.model_validate_json((folder / SCORING).read_text(encoding="utf-8"))
         return cls(
-            load_classifier(folder, device=device, precision=settings.precision, attention=settings.attention),
+            load_classifier(
+                folder, device=device, precision=settings.precision, attention="sdpa" if device == "cpu" else settings.attention
+            ),
             PromptEncoder(AutoTokenizer.from_pretrained(folder)),
             None if settings.conditioning == "none" else read_calibration(folder),
             max_length=settings.max_length,

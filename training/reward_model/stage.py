@@ -26,7 +26,7 @@ from training.reward_model.material import Material, read_material, some_trees
 from training.reward_model.memory import advised, forward_advice
 from training.reward_model.model import load_classifier, merge_adapters, prepare_training
 from training.reward_model.model_card import model_card
-from training.reward_model.ranks import Ranks, join
+from training.reward_model.ranks import join, restore
 from training.reward_model.reliability_plot import reliability_svg
 from training.reward_model.scoring import CALIBRATION, SCORING, ScoringSettings
 from training.reward_model.state import TRAINED, Saved, TrainingRun
@@ -72,7 +72,7 @@ def run(
     make_deterministic(config.seed, config.threads)
     material = read_material(config, inputs)
     model = prepare_training(_classifier(config, inputs), config)
-    Ranks().restore(model, result.best)
+    restore(model, result.best)
     write_seen(output, clusters_of(material.snapshot.instructions))
     return _write(merge_adapters(model).eval(), result, material, config=config, inputs=inputs, output=output)
 

@@ -25,8 +25,8 @@ from training.benchmark.systems import pointwise_identified, reward_model_system
 from training.contracts import check_snapshot
 from training.errors import StageRefusal
 from training.reward_model.config import RewardModelConfig
+from training.reward_model.material import read_material
 from training.reward_model.scoring import RewardScorer, read_calibration
-from training.reward_model.stage import read_material
 from training.reward_model.stage import run as train_reward_model
 from training.seen import SEEN, clusters_of, read_seen, refuse_seen
 from training.snapshot import Snapshot, read_snapshot

@@ -16,7 +16,7 @@ from training.reward_model.gradients import batch_gradients
 from training.reward_model.model import merge_adapters, prepare_training, tree_logits
 from training.reward_model.optimizer import MasterAdamW
 from training.reward_model.prompt import PromptEncoder
-from training.reward_model.ranks import Ranks
+from training.reward_model.ranks import Ranks, restore
 from training.reward_model.train import cosine_rate, make_deterministic, train, validate
 from training.reward_model.tree import collate_trees
 
@@ -35,7 +35,7 @@ def run_training(n=8, base=None, **changes):
     model = prepare_training(base or tiny_classifier("qwen3", layers=2), config)
     train_set = examples_of_split(snapshot, "rm_train", assumed=True)
     result = train(model, train_set=train_set, validation=validation, encoder=ENCODER, config=config, ranks=Ranks())
-    Ranks().restore(model, result.best)
+    restore(model, result.best)
     return merge_adapters(model), result, validation
 
 
@@ -117,11 +117,11 @@ def test_weights_of_another_training_are_not_put_back():
     weights = {name: torch.zeros_like(weight) for name, weight in Ranks().weights(upper).items()}
     before = copy.deepcopy(full.state_dict())
     with pytest.raises(StageRefusal, match=r"^the saved training lacks model\.layers\.0\.\S+ \(\d+ names differ\); remove"):
-        Ranks().restore(full, weights)
+        restore(full, weights)
     assert all(torch.equal(before[name], weight) for name, weight in full.state_dict().items())
     with pytest.raises(StageRefusal, match=r"^the model has no place for model\.layers\.0\."):
-        Ranks().restore(upper, Ranks().weights(full))
-    Ranks().restore(upper, weights)
+        restore(upper, Ranks().weights(full))
+    restore(upper, weights)
     assert not upper.score.weight.any()
 
 

@@ -19,7 +19,6 @@ from training.progress import Progress
 from training.records import TIERS, Criterion, Instruction, Tier, Verdict
 from training.reward_model.calibration import Calibration
 from training.reward_model.scoring import RewardScorer, ScoreItem
-from training.reward_model.scoring import pointwise_identified as pointwise_identified
 from training.rubric_score import RubricScore, lexicographic_order, score_response
 from training.snapshot import Snapshot
 

@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import Any
 
 from training.benchmark.examples import choose_instructions, responses_of
-from training.benchmark.systems import pointwise_identified, reward_model_system
+from training.benchmark.systems import reward_model_system
 from training.contracts import check_snapshot
 from training.errors import StageRefusal
 from training.reward_model.config import RewardModelConfig
 from training.reward_model.material import read_material
-from training.reward_model.scoring import RewardScorer, read_calibration
+from training.reward_model.scoring import RewardScorer, pointwise_identified, read_calibration
 from training.reward_model.stage import run as train_reward_model
 from training.seen import SEEN, clusters_of, read_seen, refuse_seen
 from training.snapshot import Snapshot, read_snapshot

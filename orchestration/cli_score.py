@@ -8,17 +8,17 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from orchestration.standing import standing_model
 from training.config import ConfigError
-from training.process import unwind_on_sigterm
+from training.process import end_group, unwind_on_sigterm
 from training.stages import ROOT
 
 _LEAST_TOKENS = 256
@@ -67,7 +67,8 @@ def run_score(arguments: argparse.Namespace) -> int:
         raise ConfigError(f"--tokens-per-batch must be at least {_LEAST_TOKENS}, not {arguments.tokens_per_batch}")
     home: Path = arguments.home.absolute()
     with _regular_file(arguments.file, home) as file:
-        model = arguments.model or _standing_model(home)
+        # Whoever loads it hashes its files, once.
+        model = arguments.model or standing_model(home, "reward_model", verify=False)
         # -P: a folder of the user's named like one of ours is not imported.
         command = [sys.executable, "-P", "-m", "training.scoring", str(file), "--model", str(model), "--end-with-stdin"]
         command += ["--name", "<stdin>" if arguments.file == "-" else arguments.file]
@@ -116,23 +117,6 @@ def _opened(name: str) -> BinaryIO:
     return os.fdopen(os.dup(sys.stdin.fileno()), "rb") if name == "-" else Path(name).open("rb")
 
 
-def _standing_model(home: Path) -> Path:
-    from assets.interfaces import current_ref
-    from orchestration.instance import open_instance
-    from training.storage import Store
-
-    with open_instance(home) as instance:
-        ref = current_ref(instance, "reward_model")
-    if ref is None:
-        elsewhere = f" --home {home}" if home != (ROOT / ".promedical").absolute() else ""
-        raise ConfigError(
-            f"no reward model has been made in {home}; make it with: promedical run --select reward_model{elsewhere}"
-            " (or name a folder with --model)"
-        )
-    # Whoever loads it hashes its files, once.
-    return Store(home / "store").fetch(ref, verify=False)
-
-
 def _run(command: Sequence[str], *, grace_seconds: float = 10.0) -> int:
     """Runs the process in a group of its own, and ends all of it on the way out; returns its exit code."""
     process = subprocess.Popen(
@@ -146,12 +130,4 @@ def _run(command: Sequence[str], *, grace_seconds: float = 10.0) -> int:
         code = process.wait()
         return 128 - code if code < 0 else code
     finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGTERM)
-        try:
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(timeout=grace_seconds)
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        end_group(process, grace_seconds=grace_seconds)

@@ -24,11 +24,11 @@ from orchestration.serving.server import (
     wait_until_ready,
 )
 from orchestration.serving.user_file import announced, base_url, forget
+from orchestration.standing import standing_model
 from training.config import ConfigError
 from training.process import unwind_on_sigterm
 from training.progress import format_seconds
 from training.stages import ROOT
-from training.storage import Store
 
 LOG = "serve.log"
 
@@ -78,7 +78,7 @@ def serve(options: ServeOptions) -> None:
     with _only_server(options.home):
         forget(options.home)
         # What costs nothing is found out before gigabytes are installed.
-        folder = options.model.absolute() if options.model else _base_model(options.home)
+        folder = options.model.absolute() if options.model else standing_model(options.home, "base_model")
         model = read_model(folder)
         ensure_environment(options.environment, install=options.install, pip_args=options.pip_args, say=_say)
         log = options.home / LOG
@@ -117,18 +117,3 @@ def _only_server(home: Path) -> Iterator[None]:
         except BlockingIOError as error:
             raise ConfigError(f"another server runs from {home}; stop it, or choose another --home") from error
         yield
-
-
-def _base_model(home: Path) -> Path:
-    from assets.interfaces import current_ref
-    from orchestration.instance import open_instance
-
-    with open_instance(home) as instance:
-        ref = current_ref(instance, "base_model")
-    if ref is None:
-        elsewhere = f" --home {home}" if home != (ROOT / ".promedical").absolute() else ""
-        raise ConfigError(
-            f"no base model has been made in {home}; make it with: promedical run --select base_model{elsewhere}"
-            " (or name a folder with --model)"
-        )
-    return Store(home / "store").fetch(ref)

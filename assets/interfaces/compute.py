@@ -4,17 +4,16 @@ What belongs here: starting a stage, passing on what it says, ending it. What it
 """
 
 import os
-import signal
 import subprocess
 import sys
 from collections import deque
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 
 import dagster as dg
 
 from training.launch import LaunchSpec
+from training.process import end_group
 from training.stages import ROOT
 from training.storage import Store
 
@@ -73,15 +72,5 @@ class Compute(dg.ConfigurableResource):  # type: ignore[type-arg]
                     print(line, end="", file=sys.stderr, flush=True)
                 return process.wait(), list(tail)
         except BaseException:
-            self._end_group(process)
+            end_group(process, grace_seconds=self.stop_after_seconds)
             raise
-
-    def _end_group(self, process: "subprocess.Popen[str]") -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGTERM)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=self.stop_after_seconds)
-        # Also when the stage itself has gone: its own children may not have.
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()

@@ -13,19 +13,21 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import Field
 
 from orchestration.serving.model import ServedModel
 from training.config import ConfigError, StrictConfig
+from training.process import end_group
 from training.progress import format_seconds
 
 HOST = "127.0.0.1"
 GUARD = Path(__file__).parent / "guard.py"
 # Measured: 30 to 120 s on two cores, more where these have other work.
 _LOADING_AT_MOST = 900.0
+_UNWINDING_AT_MOST = 15.0
 
 
 class ServerFailed(RuntimeError):
@@ -118,7 +120,7 @@ def running(command: list[str], environment: dict[str, str], log: Path) -> Itera
         try:
             yield process
         finally:
-            _end_group(process)
+            end_group(process, grace_seconds=_UNWINDING_AT_MOST)
 
 
 def wait_until_ready(
@@ -181,16 +183,3 @@ def _ending(process: subprocess.Popen[bytes]) -> str:
     code = process.returncode
     number = -code if code < 0 else code - 128
     return f"signal {signal.Signals(number).name}" if number in set(signal.Signals) else f"exit {code}"
-
-
-def _end_group(process: subprocess.Popen[bytes], *, grace_seconds: float = 15.0) -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGTERM)
-    try:
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=grace_seconds)
-    finally:
-        # Also when the server itself has gone, and after a second Ctrl-C: its workers may still be there.
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()

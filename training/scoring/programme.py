@@ -33,7 +33,7 @@ from training.storage import StoreError
 if TYPE_CHECKING:
     from training.reward_model.scoring import RewardScorer
 
-# What is scored at once and lost at most when the process is killed: enough for a batch, a minute on two cores.
+# What is scored at once, and lost at most when the process is killed: enough to fill a forward pass.
 CHUNK_LINES, CHUNK_BYTES = 32, 1 << 17
 _TELL_LINES = 10_000
 _SOURCES = ("training/scoring", "training/reward_model", "training/rubric_score.py", "training/records.py")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from training.process import end_group
 from training.stages import ROOT, source_hash
 
 # A stage that says where it is and then works for a minute, started through training.launch as the orchestrator does.
@@ -116,3 +117,18 @@ def test_a_stage_whose_sources_were_edited_since_the_plan_is_refused(launch: str
     done = subprocess.run([sys.executable, "-c", launch], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     assert done.stderr == "promedical: slow: the sources of slow are not those the run was planned with; run again\n"
+
+
+def test_a_group_whose_leader_is_gone_is_ended_all_the_same(tmp_path: Path) -> None:
+    """The leader ends at once and leaves a child that ignores SIGTERM."""
+    child = (
+        "import os, signal, time, pathlib; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+        f"pathlib.Path({str(tmp_path / 'child')!r}).write_text(str(os.getpid())); time.sleep(60)"
+    )
+    leader = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {child!r}])"
+    process = subprocess.Popen([sys.executable, "-c", leader], start_new_session=True)
+    process.wait()
+    assert wait_until(lambda: bool((tmp_path / "child").exists() and (tmp_path / "child").read_text()))
+    end_group(process, grace_seconds=0.1)
+    pid = int((tmp_path / "child").read_text())
+    assert wait_until(lambda: not is_alive(pid))

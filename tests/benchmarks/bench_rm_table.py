@@ -92,7 +92,7 @@ def head(base: str, batch: int | None, *, threads: int, repeats: int, autocast: 
         else "bf16 weights, gradients and moments (faster than its default)"
     )
     return (
-        f"base {base}; {threads} torch threads; {versions}; medians of {repeats} repeats in turns, after one to warm up\n"
+        f"base {base}; {threads} torch threads; {versions}; medians of {repeats} repeats in turns, after three to warm up\n"
         "Trained on both sides: all layers and the head, embeddings frozen; no gradient checkpointing; no weight decay.\n"
         "A step is one instruction of 120 tokens, a pair of responses of |y| and K criteria of 32: K pairs, one update.\n"
         f"Usual: TRL RewardTrainer.train(), {pairs} a forward pass, AdamW fused (its default).\n"

@@ -31,7 +31,7 @@ _QUESTIONS = {
 }
 
 WORDS = {"yes": "Yes", "no": "No: it is worse", None: "Can't be told"}
-# A scalar model trained on fewer tokens than this share of the full model's (or on more than its inverse) had another budget.
+# A variant trained on fewer tokens than this share of the full model's (or on more than its inverse) had another budget.
 _SAME_BUDGET = 0.9
 
 
@@ -142,11 +142,19 @@ def caveats(study: Study) -> list[str]:
 
 
 def _budget(study: Study) -> list[str]:
-    tokens = {name: mean_of(study, name, "tokens_seen") for name in (FULL, SCALAR)}
-    own, its = tokens[FULL], tokens[SCALAR]
-    if own is None or its is None or _SAME_BUDGET <= its / own <= 1 / _SAME_BUDGET:
+    own = mean_of(study, FULL, "tokens_seen")
+    if own is None:
         return []
-    return [f"The scalar model saw {its / own:.0%} of the tokens that the full one saw: not the same budget."]
+    shares = {name: tokens / own for name in study["seeds"] if (tokens := mean_of(study, name, "tokens_seen")) is not None}
+    other = {name: share for name, share in shares.items() if not _SAME_BUDGET <= share <= 1 / _SAME_BUDGET}
+    said = [
+        f"{NAMES[name]}: the same steps as the full model, but {share:.0%} of its tokens."
+        for name, share in other.items()
+        if name != SCALAR
+    ]
+    if SCALAR in other:
+        said.append(f"The scalar model saw {other[SCALAR]:.0%} of the tokens that the full one saw: not the same budget.")
+    return said
 
 
 def mean_of(study: Study, variant: str, name: str) -> float | None:

@@ -108,6 +108,7 @@ def test_contradictions_are_counts_by_seed() -> None:
         ({"missing": ["scalar-2"]}, "1 cell is not made: scalar-2."),
         ({"left_out": [{"cell": "full-1", "why": "it was made under another config"}]}, "full-1 is left out: it was made"),
         ({"tokens": {"scalar": 100_000}}, "The scalar model saw 50% of the tokens that the full one saw: not the same budget."),
+        ({"tokens": {"no_safety": 120_000}}, "Without safety data: the same steps as the full model, but 60% of its tokens."),
         ({"uninformative": {"full": ["main"]}}, "Full (criterion last): on main criteria its calibration is flat"),
         ({"not_identified": {"full": ["veto"]}}, "Full (criterion last): no verdict on veto criteria is identified"),
     ],

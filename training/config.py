@@ -7,7 +7,7 @@ orchestrator can validate a config without importing a model library.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -42,8 +42,26 @@ def parse_config(model: type[ConfigT], values: dict[str, Any], *, where: str) ->
         key = ".".join(str(part) for part in first["loc"])
         message = first["msg"].removeprefix("Value error, ")
         if first["type"] == "extra_forbidden":
-            message = f"unknown key; allowed: {', '.join(sorted(model.model_fields))}"
+            message = f"unknown key{_allowed(model, first['loc'])}"
         raise ConfigError(f"{where}: {key + ': ' if key else ''}{message}") from error
+
+
+def _allowed(model: type[BaseModel], place: tuple[int | str, ...]) -> str:
+    """The keys that are allowed where an unknown one stands, for the message; nothing where a type hides them."""
+    for part in place[:-1]:
+        if isinstance(part, str):
+            inner = _configs_in(model.model_fields[part].annotation) if part in model.model_fields else []
+            if len(inner) != 1:
+                return ""
+            model = inner[0]
+    return f"; allowed: {', '.join(sorted(model.model_fields))}"
+
+
+def _configs_in(annotation: Any) -> list[type[BaseModel]]:
+    """The config classes that a key's type is made of."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [found for part in get_args(annotation) for found in _configs_in(part)]
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

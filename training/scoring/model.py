@@ -69,13 +69,15 @@ def load_model(folder: Path, name: str, *, device: str, tokens_per_batch: int | 
     for variable, value in (("TRANSFORMERS_VERBOSITY", "error"), ("HF_HUB_DISABLE_PROGRESS_BARS", "1"), ("TQDM_DISABLE", "1")):
         os.environ.setdefault(variable, value)
     try:
+        from safetensors import SafetensorError
+
         from training.reward_model.scoring import RewardScorer
     except ModuleNotFoundError as error:
         raise _incomplete(error) from error
     try:
         facts = read_facts(folder, name)
         scorer = RewardScorer.load(folder, device=device, tokens_per_batch=tokens_per_batch)
-    except (OSError, KeyError, ValidationError, json.JSONDecodeError) as error:
+    except (OSError, KeyError, ValueError, SafetensorError) as error:
         raise StageRefusal(f"model {folder} cannot be loaded: {_named(error)}; give a reward_model artifact") from error
     return scorer, facts
 
@@ -102,7 +104,8 @@ def _incomplete(error: ModuleNotFoundError) -> StageRefusal:
 def _named(error: Exception) -> str:
     if isinstance(error, ValidationError):
         first = error.errors()[0]
-        return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+        key = ".".join(str(part) for part in first["loc"])
+        return f"{key + ': ' if key else f'{error.title}: '}{first['msg']}"
     if isinstance(error, KeyError):
         return f"no {error.args[0]}"
     return one_line(error)

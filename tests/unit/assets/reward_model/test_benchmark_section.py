@@ -111,6 +111,11 @@ def test_content_that_is_pinned_must_be_there(own: Path, tmp_path: Path) -> None
         ("rivals: [{name: other, hub: owner/name}]", "hub needs revision"),
         ("rivals: [{name: majority, path: rival}]", "rivals: the name majority is taken"),
         ("rival: []", "rival: unknown key; allowed: pairwise_sets, rivals"),
+        ("rivals: [{name: a, path: rival, colour: red}]", "rivals.0.colour: unknown key; allowed: hub, max_length, name, path"),
+        (
+            "pairwise_sets: [{name: s, path: x, criteria: [{tier: main, text: a, tear: 1}]}]",
+            "criteria.0.tear: unknown key; allowed: text, tier$",
+        ),
         ("pairwise_sets: [{name: s, path: nowhere.jsonl}]", "pairwise set s: no such file"),
         ("pairwise_sets: [{name: s, path: sets}]", "pairwise set s: no such file"),
         ("pairwise_sets: [{name: s, path: sets/doses.jsonl, criteria: [{tier: good, text: x}]}]", "tier"),

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from pydantic import ValidationError
+from safetensors import SafetensorError
 
 from tests.fixtures.reward_models import calibration
 from training.errors import StageRefusal
@@ -57,4 +58,20 @@ def test_an_error_without_text_is_named_by_its_class(tmp_path, monkeypatch):
 
     monkeypatch.setattr("training.scoring.model.read_facts", fail)
     with pytest.raises(StageRefusal, match="cannot be loaded: OSError; give"):
+        load_model(tmp_path, "m@1", device="cpu", tokens_per_batch=None)
+
+
+@pytest.mark.parametrize("error", [SafetensorError("incomplete metadata"), ValueError("no tokenizer\nat all")])
+def test_broken_weights_and_a_missing_tokenizer_are_said_in_one_line(tmp_path, monkeypatch, error):
+    def fail(folder, **keys):
+        raise error
+
+    monkeypatch.setattr("training.reward_model.scoring.RewardScorer.load", fail)
+    with pytest.raises(StageRefusal, match="cannot be loaded: (incomplete metadata|no tokenizer at all); give a reward_model"):
+        load_model(folder(tmp_path, fit=calibration()), "m@1", device="cpu", tokens_per_batch=None)
+
+
+def test_a_calibration_that_is_no_json_is_named(tmp_path):
+    (folder(tmp_path) / "calibration.json").write_text("{")
+    with pytest.raises(StageRefusal, match="cannot be loaded: Calibration: Invalid JSON"):
         load_model(tmp_path, "m@1", device="cpu", tokens_per_batch=None)

@@ -23,7 +23,9 @@ from training.reward_model.tree import TreeBatch
 FAMILIES = ("qwen3", "llama", "gemma3_text")
 
 
-def load_classifier(folder: Path, *, device: str = "cpu", precision: str = "float32", attention: str = "sdpa") -> Any:
+def load_classifier(
+    folder: Path, *, device: str = "cpu", precision: str = "float32", attention: str = "sdpa", trained: bool = False
+) -> Any:
     """Loads a checkpoint (causal LM or classifier) as a classifier with one label, set to read trees.
 
     Args:
@@ -31,9 +33,10 @@ def load_classifier(folder: Path, *, device: str = "cpu", precision: str = "floa
         device: where it runs.
         precision: of the backbone. The head is fp32 always: in bfloat16 scores near 2 would come in steps of 1/64, and tie.
         attention: how it reads trees, `sdpa` or `flex`.
+        trained: the head has to be there; a base model gets one that is drawn at random.
 
     Raises:
-        StageRefusal: the family is none of `FAMILIES`, or there is no padding token.
+        StageRefusal: the family is none of `FAMILIES`, there is no padding token, or weights are missing.
     """
     from transformers import AutoConfig, AutoModelForSequenceClassification
 
@@ -42,9 +45,18 @@ def load_classifier(folder: Path, *, device: str = "cpu", precision: str = "floa
         raise StageRefusal(f"base model family {config.model_type!r} is not supported; allowed: {', '.join(FAMILIES)}")
     if config.pad_token_id is None:
         raise StageRefusal("the base model's config has no pad_token_id, which a sequence classifier needs")
-    model = AutoModelForSequenceClassification.from_pretrained(
-        folder, num_labels=1, dtype=torch.float32, attn_implementation="sdpa", trust_remote_code=False
+    model, loading = AutoModelForSequenceClassification.from_pretrained(
+        folder,
+        num_labels=1,
+        dtype=torch.float32,
+        attn_implementation="sdpa",
+        trust_remote_code=False,
+        output_loading_info=True,
     )
+    # Transformers draws what is missing at random, and scores with it.
+    missing = sorted(set(loading["missing_keys"]) - (set() if trained else {"score.weight"}))
+    if missing:
+        raise StageRefusal(f"{folder.name}: its weights lack {missing[0]}, which would be drawn at random; give a whole model")
     if precision != "float32":
         # Parameters only: `.to(dtype)` would round the rotary frequencies, which are buffers, and misplace late tokens.
         for parameter in model.model.parameters():

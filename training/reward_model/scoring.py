@@ -137,6 +137,7 @@ class RewardScorer:
         Raises:
             OSError: a file of the artifact is missing.
             pydantic.ValidationError: its settings or its calibration are not of the documented shape.
+            StageRefusal: its weights are not all there.
         """
         from transformers import AutoTokenizer
 
@@ -144,7 +145,11 @@ class RewardScorer:
         settings = ScoringSettings.model_validate_json((folder / SCORING).read_text(encoding="utf-8"))
         return cls(
             load_classifier(
-                folder, device=device, precision=settings.precision, attention="sdpa" if device == "cpu" else settings.attention
+                folder,
+                device=device,
+                precision=settings.precision,
+                attention="sdpa" if device == "cpu" else settings.attention,
+                trained=True,
             ),
             PromptEncoder(AutoTokenizer.from_pretrained(folder)),
             None if settings.conditioning == "none" else read_calibration(folder),

@@ -1,7 +1,8 @@
 """A line of the output: what a reward model says of each response on each criterion, and S1, S2, S3 where they follow from it.
 
 What belongs here: from scores to JSON values, failing closed. A verdict that no validation label supports is not passed on:
-where P(met) is not identified, of the model or of a tier, a criterion keeps its logit, which orders answers, and is `unknown`.
+where P(met) is not identified, of the model or of a tier, or is the same for every answer, a criterion keeps its logit, which
+orders answers, and is `unknown`: a model that cannot tell a violation must not say that there is none.
 `overall` is that of policy benchmarks (`rubric_score.policy_overall`, METHOD section 5).
 """
 
@@ -26,7 +27,7 @@ from training.scoring.lines import ScoreLine
 if TYPE_CHECKING:
     from training.reward_model.scoring import CriterionScore
 
-NOT_IDENTIFIED = "not_identified"
+NOT_IDENTIFIED, FLAT = "not_identified", "flat"
 # Reason of an unknown verdict → its meaning.
 REASONS = {
     "empty": "the response is blank",
@@ -34,6 +35,7 @@ REASONS = {
     "not_finite": "the model's number is none",
     "no_criterion": "the model reads no criterion (a scalar model)",
     NOT_IDENTIFIED: "no validation label of the other class says where met begins",
+    FLAT: "on validation labels the model could not tell the tier's met from its unmet, and says the same to every answer",
 }
 
 
@@ -43,7 +45,7 @@ class ModelFacts:
 
     Attributes:
         name: name@digest.
-        judged: tiers whose verdicts mean something.
+        judged: tiers for which validation labels say where met begins.
         flat: tiers in which the model says the same to every answer.
         scalar: the model reads no criterion.
     """
@@ -62,7 +64,7 @@ class ModelFacts:
         elif silent:
             said.append(f"{', '.join(silent)}: verdicts are unknown ({REASONS[NOT_IDENTIFIED]}); logits order answers")
         if flat := [tier for tier in self.flat if tier in self.judged]:
-            said.append(f"{', '.join(flat)}: this model says the same to every answer")
+            said.append(f"{', '.join(flat)}: verdicts are unknown ({REASONS[FLAT]})")
         return said
 
 
@@ -90,6 +92,8 @@ def _read(score: CriterionScore, tier: Tier, facts: ModelFacts) -> _Reading:
         return _Reading(score.logit, None, "unknown", score.reason)
     if tier not in facts.judged:
         return _Reading(score.logit, None, "unknown", NOT_IDENTIFIED)
+    if tier in facts.flat:
+        return _Reading(score.logit, None, "unknown", FLAT)
     return _Reading(score.logit, score.p_met, score.verdict, "")
 
 

@@ -7,10 +7,13 @@ import random
 import pytest
 import torch
 from rm_tiny import CharTokenizer, tiny_classifier
+from safetensors.torch import load_file, save_file
 
+from training.errors import StageRefusal
 from training.records import Criterion
 from training.reward_model import scoring
 from training.reward_model.calibration import Calibration, TierCalibration, sigmoid
+from training.reward_model.model import load_classifier
 from training.reward_model.prompt import PromptEncoder
 from training.reward_model.scoring import RewardScorer, ScoreItem, no_score
 
@@ -239,6 +242,25 @@ def test_an_artifact_is_scored_as_it_was_trained(wanted, tmp_path, monkeypatch):
         for row, same in zip(one, two, strict=True):
             assert [c.logit for c in row] == pytest.approx([c.logit for c in same], abs=1e-5)
             assert [c.verdict for c in row] == [c.verdict for c in same]
+
+
+@pytest.mark.parametrize("lost", ["score.weight", "model.layers.1.mlp.up_proj.weight"])
+def test_weights_that_are_missing_are_refused_and_not_drawn_at_random(lost, tmp_path, monkeypatch):
+    monkeypatch.setattr("transformers.AutoTokenizer.from_pretrained", lambda folder: CharTokenizer())
+    tiny_classifier("qwen3", layers=2).save_pretrained(tmp_path)
+    weights = load_file(tmp_path / "model.safetensors")
+    del weights[lost]
+    save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    settings = {"max_length": 8, "tokens_per_batch": 512, "precision": "float32", "attention": "sdpa", "conditioning": "none"}
+    (tmp_path / "scoring.json").write_text(json.dumps(settings), encoding="utf-8")
+    with pytest.raises(StageRefusal, match=f"weights lack {lost}"):
+        RewardScorer.load(tmp_path)
+    if lost == "score.weight":
+        # A base model has none, and is given one.
+        assert load_classifier(tmp_path).score.weight.shape[0] == 1
+    else:
+        with pytest.raises(StageRefusal, match="weights lack"):
+            load_classifier(tmp_path)
 
 
 def test_settings_that_nobody_knows_are_refused(tmp_path):

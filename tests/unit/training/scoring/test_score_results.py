@@ -7,7 +7,7 @@ import pytest
 from training.records import Criterion
 from training.reward_model.scoring import CriterionScore, no_score
 from training.scoring.lines import ScoreLine
-from training.scoring.results import NOT_IDENTIFIED, REASONS, ModelFacts, result_line
+from training.scoring.results import FLAT, NOT_IDENTIFIED, REASONS, ModelFacts, result_line
 
 MET = CriterionScore(logit=1.5, p_met=0.9, verdict="met")
 UNMET = CriterionScore(logit=-1.5, p_met=0.2, verdict="unmet")
@@ -83,9 +83,20 @@ def test_a_scalar_models_number_stands_without_verdict():
     assert sums(found) == (None, None, None, None) and "reads no criterion" in facts.doubts()[0]
 
 
+def test_a_flat_tier_has_logits_and_no_verdict_so_that_no_violation_is_called_none():
+    facts = ModelFacts(name="m@1", judged=frozenset(("main", "bonus", "veto")), flat=("veto",), scalar=False)
+    _, found = scored([MET, MET, MET, MET, no_score("too_long")], facts)
+    assert [(c["verdict"], c.get("reason"), c["p_met"]) for c in found["criteria"][3:]] == [
+        ("unknown", FLAT, None),
+        ("unknown", "too_long", None),
+    ]
+    assert found["criteria"][3]["logit"] == MET.logit
+    assert sums(found) == (1.0, 1, None, None)
+
+
 def test_a_flat_tier_is_named_once_and_only_if_it_is_judged():
     facts = ModelFacts(name="m@1", judged=frozenset(("main", "bonus")), flat=("bonus", "veto"), scalar=False)
-    assert facts.doubts()[1:] == ["bonus: this model says the same to every answer"]
+    assert facts.doubts()[1:] == [f"bonus: verdicts are unknown ({REASONS[FLAT]})"]
 
 
 def test_reasons_are_counted_and_each_has_words():

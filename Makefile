@@ -10,7 +10,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help demo test label-studio test-label-studio vllm test-vllm ui docs curves lint clean bench-data bench-curation bench-dedup bench-marts bench-replay bench-rm bench-policy
+.PHONY: help demo test label-studio test-label-studio vllm test-vllm ui docs curves lint clean bench-data bench-curation bench-dedup bench-marts bench-replay bench-rm
 
 help:
 	@echo "make demo   raw instructions to report on the embedded corpus (Gemma-3-270M, two cores, no network)"
@@ -22,7 +22,6 @@ help:
 	@echo "make curves   TensorBoard on 127.0.0.1:6006: losses and accuracies of reward models, also while they train"
 	@echo "make bench-data   823,703 instructions from raw files to marts, with limits and peers (about half an hour)"
 	@echo "make bench-rm   the reward model's speed against TRL's RewardTrainer, on Gemma-3-270M (about a quarter of an hour)"
-	@echo "make bench-policy   seconds per GRPO step against plain TRL, by part, on Gemma-3-270M"
 
 $(VENV)/made: 
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "promedical needs Python 3.11 or newer; set PYTHON=python3.11 (found %s)" % sys.version.split()[0])'
@@ -92,9 +91,6 @@ BENCH_RM ?=
 
 bench-rm: $(VENV)/local
 	$(BIN)/python -m tests.benchmarks.bench_rm $(BENCH_RM)
-
-bench-policy: $(VENV)/local
-	$(BIN)/python -m tests.benchmarks.bench_policy $(BENCH_POLICY)
 
 lint: $(VENV)/dev
 	$(BIN)/ruff format --check .

@@ -1,4 +1,4 @@
-"""The two sides of a benchmark as processes of their own, which run in turns.
+"""The two sides of the reward-model benchmark as processes of their own, which run in turns.
 
 Each side loads its model, says so, and then runs one step for every word it gets, while the other one waits. So both are
 measured in one run, alternating, and the peak memory of each is its own. Linux only: the peak comes from /proc.
@@ -107,15 +107,13 @@ def _status_mb(key: str) -> float:
 
 
 def _sides() -> dict[str, Callable[[dict[str, Any], Talk], None]]:
-    from tests.benchmarks import bench_policy_sides, bench_rm_scoring, bench_rm_tree, bench_rm_trl
+    from tests.benchmarks import bench_rm_scoring, bench_rm_tree, bench_rm_trl
 
     return {
         "train-usual": bench_rm_trl.train,
         "train-tree": bench_rm_tree.train,
         "score-usual": bench_rm_scoring.score_sequences,
         "score-tree": bench_rm_scoring.score_trees,
-        "policy-usual": bench_policy_sides.train_usual,
-        "policy-tree": bench_policy_sides.train_tree,
     }
 
 
